@@ -1,0 +1,70 @@
+// Package dbtest gives tests a fresh, migrated database of each engine.
+//
+//	func TestMain(m *testing.M) { dbtest.Main(m) }
+//
+//	func TestSomething(t *testing.T) {
+//		dbtest.Each(t, func(t *testing.T, d *db.DB) { … })
+//	}
+package dbtest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/pgtest"
+)
+
+// Main runs the tests of a package and stops what they share.
+func Main(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// Each runs f once on SQLite and once on PostgreSQL, each on a fresh and migrated database that is closed with the test.
+func Each(t *testing.T, f func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, Open(t, SQLite(t))) })
+	t.Run("postgres", func(t *testing.T) { f(t, Open(t, PostgreSQL(t))) })
+}
+
+// SQLite returns the configuration of a new SQLite file.
+func SQLite(t testing.TB) db.Config {
+	return db.Config{File: filepath.Join(t.TempDir(), "stagedoor.db")}
+}
+
+// PostgreSQL returns the configuration of a fresh database with the schema in it. Where PostgreSQL cannot be had it skips the test, or fails it
+// when CI=true.
+func PostgreSQL(t testing.TB) db.Config {
+	t.Helper()
+	url := pgtest.Shared(t).Fresh(t, "migrated", func(ctx context.Context, url string) error {
+		d, err := db.Open(ctx, db.Config{URL: url, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		return d.Migrate(ctx)
+	})
+	return db.Config{URL: url}
+}
+
+// Open opens a database, migrates it, and closes it with the test.
+func Open(t testing.TB, c db.Config) *db.DB {
+	t.Helper()
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	d, err := db.Open(t.Context(), c)
+	if err != nil {
+		t.Fatalf("open %s: %v", c.URL+c.File, err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return d
+}

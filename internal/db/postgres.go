@@ -1,0 +1,328 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// configurationLock is the advisory lock that every transaction shares and Configure takes alone.
+const configurationLock = 0x73746167 // "stag"
+
+// numbersBlock is how many numbers a transaction gets with its BEGIN, without asking again. It is the sequence's increment.
+const numbersBlock = 256
+
+// postgres is a PostgreSQL database.
+type postgres struct {
+	pool *pgxpool.Pool
+	url  string
+
+	texts sync.Map // SQL text -> text with locking clauses
+}
+
+func openPostgres(ctx context.Context, c Config) (*postgres, error) {
+	cfg, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL is not valid; write postgres://user:password@host:5432/name")
+	}
+	cfg.MaxConns = int32(c.MaxConns)
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 8
+	}
+	for name, v := range map[string]string{
+		"application_name":                    "stagedoor",
+		"statement_timeout":                   "30000",
+		"idle_in_transaction_session_timeout": "60000",
+		"timezone":                            "UTC",
+	} {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+			cfg.ConnConfig.RuntimeParams[name] = v
+		}
+	}
+	cfg.ConnConfig.ConnectTimeout = 10 * time.Second
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &postgres{pool: pool, url: c.URL}, nil
+}
+
+func (p *postgres) name() Engine { return PostgreSQL }
+
+func (p *postgres) Close() error {
+	p.pool.Close()
+	return nil
+}
+
+// locks turns the comments that SQLite passes over into PostgreSQL's locking clauses.
+var locks = strings.NewReplacer("/*for update*/", "FOR UPDATE", "/*skip locked*/", "FOR UPDATE SKIP LOCKED")
+
+func (p *postgres) text(sql string) string {
+	if !strings.Contains(sql, "/*") {
+		return sql
+	}
+	if t, ok := p.texts.Load(sql); ok {
+		return t.(string)
+	}
+	t := locks.Replace(sql)
+	p.texts.Store(sql, t)
+	return t
+}
+
+func (p *postgres) read(ctx context.Context, sql string, args []any) (Rows, error) {
+	rows, err := p.pool.Query(ctx, p.text(sql), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %q", err, sql)
+	}
+	return rows, nil
+}
+
+func (p *postgres) session(ctx context.Context) (session, error) {
+	c, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &pgSession{p: p, c: c}, nil
+}
+
+func (p *postgres) release(s session) { s.(*pgSession).c.Release() } // the pool drops a connection that is not idle
+
+// pgSession is a connection that runs one transaction at a time.
+type pgSession struct {
+	p       *postgres
+	c       *pgxpool.Conn
+	pending *pgx.Batch // statements whose results nobody waits for
+	texts   []string   // of pending, for errors
+	broke   bool
+
+	first, left int64 // numbers that this transaction may still give out
+}
+
+// begin opens the transaction, takes the configuration lock, and reads the instant, the revision and a block of numbers: four statements in
+// one round trip. The revision is read by a statement after the lock, so its snapshot is not older than the lock.
+func (s *pgSession) begin(ctx context.Context, exclusive bool) (instant, error) {
+	s.pending, s.texts, s.broke = nil, nil, false
+	lock := "SELECT pg_advisory_xact_lock_shared($1)"
+	if exclusive {
+		lock = "SELECT pg_advisory_xact_lock($1)"
+	}
+	var b pgx.Batch
+	b.Queue("BEGIN")
+	b.Queue(lock, int64(configurationLock))
+	b.Queue(`SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, revision, nextval('numbers') FROM configuration`)
+	r := s.c.SendBatch(ctx, &b)
+	var micros, revision, number int64
+	_, err := r.Exec()
+	if err == nil {
+		_, err = r.Exec()
+	}
+	if err == nil {
+		err = r.QueryRow().Scan(&micros, &revision, &number)
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		s.rollback()
+		return instant{}, fmt.Errorf("begin: %w", err)
+	}
+	s.first, s.left = number, numbersBlock
+	return instant{now: time.UnixMicro(micros).UTC(), revision: revision}, nil
+}
+
+func (s *pgSession) guard(sql string) error {
+	if s.broke = s.broke || endsTransaction(sql); s.broke {
+		return errGroup
+	}
+	return nil
+}
+
+func (s *pgSession) exec(sql string, args []any) (int64, error) {
+	if err := s.guard(sql); err != nil {
+		return 0, err
+	}
+	if err := s.flush(); err != nil {
+		return 0, err
+	}
+	tag, err := s.c.Exec(background, s.p.text(sql), args...)
+	if err != nil {
+		return 0, fmt.Errorf("%w in %q", err, sql)
+	}
+	return tag.RowsAffected(), nil
+}
+
+func (s *pgSession) later(sql string, args []any) error {
+	if err := s.guard(sql); err != nil {
+		return err
+	}
+	if s.pending == nil {
+		s.pending = &pgx.Batch{}
+	}
+	s.pending.Queue(s.p.text(sql), args...)
+	s.texts = append(s.texts, sql)
+	return nil
+}
+
+func (s *pgSession) flush() error {
+	if s.broke {
+		return errGroup
+	}
+	if s.pending == nil {
+		return nil
+	}
+	return s.send()
+}
+
+// send runs all pending statements in one round trip.
+func (s *pgSession) send() error {
+	b, texts := s.pending, s.texts
+	s.pending, s.texts = nil, nil
+	r := s.c.SendBatch(background, b)
+	for i := range b.Len() {
+		tag, err := r.Exec()
+		if err != nil {
+			return errors.Join(fmt.Errorf("%w in %q", err, texts[i]), r.Close())
+		}
+		if texts[i] == "COMMIT" && tag.String() != "COMMIT" {
+			return errors.Join(fmt.Errorf("commit: the transaction had failed (%s)", tag), r.Close())
+		}
+	}
+	return r.Close()
+}
+
+func (s *pgSession) query(sql string, args []any) (Rows, error) {
+	if err := s.guard(sql); err != nil {
+		return nil, err
+	}
+	if err := s.flush(); err != nil {
+		return nil, err
+	}
+	rows, err := s.c.Query(background, s.p.text(sql), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %q", err, sql)
+	}
+	return rows, nil
+}
+
+func (s *pgSession) bulk(b *Bulk, rows [][]any) error {
+	columns, err := b.columns(rows)
+	if err != nil {
+		return err
+	}
+	return s.later(b.many, columns)
+}
+
+func (s *pgSession) numbers(n int) (int64, error) {
+	if int64(n) > s.left {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+		// Consecutive numbers need one block: blocks taken one after another have others' between them.
+		blocks := (n + numbersBlock - 1) / numbersBlock
+		var next int64
+		for range blocks {
+			var v int64
+			if err := s.c.QueryRow(background, "SELECT nextval('numbers')").Scan(&v); err != nil {
+				return 0, err
+			}
+			if next != 0 && v != next { // somebody came between: start anew with this one
+				s.first, s.left = v, 0
+			} else if next == 0 {
+				s.first, s.left = v, 0
+			}
+			s.left += numbersBlock
+			next = v + numbersBlock
+		}
+		if int64(n) > s.left {
+			return 0, fmt.Errorf("could not get %d consecutive numbers", n)
+		}
+	}
+	first := s.first
+	s.first += int64(n)
+	s.left -= int64(n)
+	return first, nil
+}
+
+func (s *pgSession) bump() (int64, error) {
+	if err := s.flush(); err != nil {
+		return 0, err
+	}
+	var r int64
+	err := s.c.QueryRow(background, "UPDATE configuration SET revision = revision + 1 RETURNING revision").Scan(&r)
+	return r, err
+}
+
+func (s *pgSession) run(sql string) error {
+	if err := s.flush(); err != nil {
+		return err
+	}
+	_, err := s.c.Exec(background, sql)
+	return err
+}
+
+func (s *pgSession) savepoint() error        { return s.run("SAVEPOINT job") }
+func (s *pgSession) releaseSavepoint() error { return s.run("RELEASE SAVEPOINT job") }
+
+func (s *pgSession) rollbackTo() error {
+	s.pending, s.texts = nil, nil
+	return s.run("ROLLBACK TO SAVEPOINT job")
+}
+
+func (s *pgSession) commit() error {
+	if s.broke {
+		s.rollback()
+		return errGroup
+	}
+	if s.pending == nil {
+		s.pending = &pgx.Batch{}
+	}
+	s.pending.Queue("COMMIT")
+	s.texts = append(s.texts, "COMMIT")
+	err := s.send()
+	if err != nil {
+		s.rollback()
+	}
+	return err
+}
+
+func (s *pgSession) rollback() {
+	s.pending, s.texts = nil, nil
+	if !s.c.Conn().IsClosed() && s.c.Conn().PgConn().TxStatus() != 'I' {
+		_, _ = s.c.Exec(background, "ROLLBACK") // when this fails, the connection is gone and the server rolls back
+	}
+}
+
+// mustRetry: serialization failure and deadlock.
+func (s *pgSession) mustRetry(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+}
+
+func (s *pgSession) usable() bool { return !s.broke && !s.c.Conn().IsClosed() }
+
+func (p *postgres) backup(context.Context, string) error {
+	return errors.New("backup copies a SQLite file; back PostgreSQL up with pg_dump or pg_basebackup, and the master key beside it")
+}
+
+func (p *postgres) check(ctx context.Context) ([]string, error) {
+	var bad []string
+	for setting, want := range map[string]string{"fsync": "on", "synchronous_commit": "on|remote_apply|remote_write", "full_page_writes": "on"} {
+		got, err := One(reader{p, ctx}, Value[string], "SELECT current_setting($1)", setting)
+		if err != nil {
+			return nil, err
+		}
+		if !regexp.MustCompile("^(" + want + ")$").MatchString(got) {
+			bad = append(bad, fmt.Sprintf("PostgreSQL's %s is %s; with that, what was acknowledged can be lost in a crash; set it to on", setting, got))
+		}
+	}
+	return bad, nil
+}

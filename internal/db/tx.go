@@ -1,0 +1,237 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Tx is a transaction that a function runs in. It belongs to that function and ends with it.
+type Tx struct {
+	s       session
+	instant instant
+	dirty   bool  // a statement may have changed something
+	failed  error // the first statement that failed
+
+	onCommit []func()
+	onEnd    []func(committed bool)
+}
+
+// instant is what a session learns when it begins a transaction.
+type instant struct {
+	now      time.Time // UTC, whole microseconds
+	revision int64     // of the configuration, see Tx.Revision
+}
+
+// session is a connection that runs one transaction at a time.
+type session interface {
+	begin(ctx context.Context, exclusive bool) (instant, error)
+	exec(sql string, args []any) (int64, error)
+	later(sql string, args []any) error
+	flush() error // runs what later kept back
+	query(sql string, args []any) (Rows, error)
+	bulk(b *Bulk, rows [][]any) error
+	numbers(n int) (first int64, err error)
+	bump() (int64, error) // raises the configuration's revision
+	savepoint() error
+	rollbackTo() error
+	releaseSavepoint() error
+	commit() error
+	rollback()
+	// mustRetry tells whether the error is a conflict with another transaction that a second run may not meet.
+	mustRetry(error) bool
+	// usable tells whether the transaction is still open and takes statements after an error.
+	usable() bool
+}
+
+// Now is the transaction's instant: SQLite's clock, or PostgreSQL's, read once when it began. UTC, whole microseconds.
+func (t *Tx) Now() time.Time { return t.instant.now }
+
+// Micros is Now in microseconds since 1970.
+func (t *Tx) Micros() int64 { return t.instant.now.UnixMicro() }
+
+// Revision numbers the configuration that every writer must know. It was read under a lock that [DB.Configure] waits for: as long as
+// this transaction is open, nobody changes the configuration, so a cache that holds this revision is right.
+func (t *Tx) Revision() int64 { return t.instant.revision }
+
+// Bump raises the configuration's revision and returns the new one. It is for functions of [DB.Configure].
+func (t *Tx) Bump() (int64, error) {
+	t.dirty = true
+	r, err := t.s.bump()
+	if err != nil {
+		return 0, t.fail(err)
+	}
+	t.instant.revision = r
+	return r, nil
+}
+
+// Exec runs a statement and returns the number of rows that it changed.
+func (t *Tx) Exec(sql string, args ...any) (int64, error) {
+	n, err := t.s.exec(sql, args)
+	if n > 0 || err != nil {
+		t.dirty = true
+	}
+	return n, t.fail(err)
+}
+
+// Later runs a statement whose result nobody needs, now or with the statements that follow, in order, before the commit.
+func (t *Tx) Later(sql string, args ...any) error {
+	t.dirty = true
+	return t.fail(t.s.later(sql, args))
+}
+
+// Query runs a query, or a statement with RETURNING. The rows must be closed before the next statement.
+func (t *Tx) Query(sql string, args ...any) (Rows, error) {
+	if !readOnly(sql) {
+		t.dirty = true
+	}
+	rows, err := t.s.query(sql, args)
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	return &txRows{Rows: rows, tx: t}, nil
+}
+
+// Bulk runs a statement once for each row, as [Tx.Later] would. The rows must not be changed until the transaction ends.
+func (t *Tx) Bulk(b *Bulk, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	t.dirty = true
+	return t.fail(t.s.bulk(b, rows))
+}
+
+// Numbers returns the first of n consecutive numbers that nobody else has or will have. A transaction that begins after another was
+// committed gets higher ones. Gaps are normal.
+func (t *Tx) Numbers(n int) (first int64, err error) {
+	t.dirty = true
+	first, err = t.s.numbers(n)
+	return first, t.fail(err)
+}
+
+// OnCommit has f run after the transaction is on disk, before the caller is answered. It must not wait for anything.
+func (t *Tx) OnCommit(f func()) { t.onCommit = append(t.onCommit, f) }
+
+// OnEnd has f run when the transaction has ended, whichever way; a function that is run again has its OnEnd functions called with false
+// first.
+func (t *Tx) OnEnd(f func(committed bool)) { t.onEnd = append(t.onEnd, f) }
+
+func (t *Tx) fail(err error) error {
+	if err != nil && t.failed == nil {
+		t.failed = err
+	}
+	return err
+}
+
+// call runs fn and makes sure that a failed statement or a panic ends as an error.
+func (t *Tx) call(fn func(*Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.dirty = true
+			err = panicError{p}
+			t.fail(err)
+		}
+	}()
+	if err := fn(t); err != nil {
+		return err
+	}
+	return t.failed
+}
+
+func (t *Tx) ended(committed bool) {
+	if committed {
+		for _, f := range t.onCommit {
+			f()
+		}
+	}
+	for _, f := range t.onEnd {
+		f(committed)
+	}
+}
+
+// readOnly tells whether a statement cannot change anything. When in doubt it says no.
+func readOnly(sql string) bool {
+	s := strings.TrimLeft(sql, " \t\r\n(")
+	if len(s) < 6 || !strings.EqualFold(s[:6], "SELECT") && !strings.EqualFold(s[:4], "WITH") {
+		return false
+	}
+	if s[0]|0x20 == 's' {
+		return true
+	}
+	u := strings.ToUpper(s)
+	return !strings.Contains(u, "INSERT ") && !strings.Contains(u, "UPDATE ") && !strings.Contains(u, "DELETE ")
+}
+
+// txRows notes an error that comes while reading.
+type txRows struct {
+	Rows
+	tx *Tx
+}
+
+func (r *txRows) Err() error { return r.tx.fail(r.Rows.Err()) }
+
+// WriteAlone runs fn in a transaction of its own. On SQLite that is the group's transaction with nobody else in it.
+func (d *DB) WriteAlone(ctx context.Context, fn func(*Tx) error) error {
+	return d.alone(ctx, false, fn)
+}
+
+// Configure runs fn in a transaction of its own that no other transaction of any node overlaps. Functions that change what every
+// writer must know go through it and call [Tx.Bump].
+func (d *DB) Configure(ctx context.Context, fn func(*Tx) error) error {
+	return d.alone(ctx, true, fn)
+}
+
+func (d *DB) alone(ctx context.Context, exclusive bool, fn func(*Tx) error) error {
+	if d.Engine() == SQLite {
+		return d.group.do(ctx, &job{fn: fn, alone: true, exclusive: exclusive})
+	}
+	s, err := d.engine.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.engine.release(s)
+	return runAlone(ctx, s, exclusive, fn)
+}
+
+const maxRetries = 8
+
+// runAlone runs fn in a transaction of its own, again after a conflict.
+func runAlone(ctx context.Context, s session, exclusive bool, fn func(*Tx) error) error {
+	for try := 1; ; try++ {
+		err := once(ctx, s, exclusive, fn)
+		if err == nil || !s.mustRetry(err) || try == maxRetries {
+			return err
+		}
+		if !pause(ctx, try) {
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func once(ctx context.Context, s session, exclusive bool, fn func(*Tx) error) error {
+	at, err := s.begin(context.WithoutCancel(ctx), exclusive)
+	if err != nil {
+		return err
+	}
+	t := &Tx{s: s, instant: at}
+	if err = t.call(fn); err == nil {
+		err = s.commit()
+	} else {
+		s.rollback()
+	}
+	t.ended(err == nil)
+	return err
+}
+
+// pause waits a little longer after every conflict. It reports false when ctx ended first.
+func pause(ctx context.Context, try int) bool {
+	timer := time.NewTimer(time.Duration(try*try) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,105 @@
+// Package fact holds what the ledger is made of: a [Fact] says that something happened, once, to one thing, and when.
+//
+// A fact carries no personal data: ids, and all other state that its envelopes show as of that moment. Names, e-mail addresses
+// and phone numbers are looked up when an envelope is rendered. Only a fact marked Private (an organisation's own message) may
+// hold anything; its data is kept apart from the log so that it can be erased.
+package fact
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/id"
+)
+
+// Kind names what happened, in the native vocabulary: two or more dotted words.
+type Kind string
+
+// The native kinds, with the rows of the domain's table of facts (domain.md §4.10).
+const (
+	EventPublished    Kind = "event.published"    // 1
+	EventChanged      Kind = "event.changed"      // 1
+	EventRescheduled  Kind = "event.rescheduled"  // 1
+	EventPostponed    Kind = "event.postponed"    // 1
+	EventCancelled    Kind = "event.cancelled"    // 2
+	EventDeleted      Kind = "event.deleted"      // 2
+	PoolExhausted     Kind = "pool.exhausted"     // 3: nothing free and nothing held, on the edge
+	PoolReopened      Kind = "pool.reopened"      // 4
+	OrderConfirmed    Kind = "order.confirmed"    // 7
+	OrderAccepted     Kind = "order.accepted"     // 9
+	OrderIssueRaised  Kind = "order.issue_raised" // 10
+	OrderFulfilled    Kind = "order.fulfilled"    // 14
+	OrderCancelled    Kind = "order.cancelled"    // 15
+	RefundCompleted   Kind = "refund.completed"   // 17
+	EndpointPinged    Kind = "endpoint.pinged"    // 28
+	EndpointFailing   Kind = "endpoint.failing"   // 30
+	EndpointDisabled  Kind = "endpoint.disabled"  // 30
+	EndpointRecovered Kind = "endpoint.recovered" // 30
+	ListingChanged    Kind = "listing.changed"    // 32
+)
+
+// Native lists every native kind in the order of the domain's table.
+func Native() []Kind {
+	return []Kind{
+		EventPublished, EventChanged, EventRescheduled, EventPostponed, EventCancelled, EventDeleted, PoolExhausted, PoolReopened,
+		OrderConfirmed, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, RefundCompleted, EndpointPinged,
+		EndpointFailing, EndpointDisabled, EndpointRecovered, ListingChanged,
+	}
+}
+
+// Fact is one thing that happened.
+type Fact struct {
+	ID      id.Fact   // given by the ledger
+	Org     int64     // the organisation's number
+	Kind    Kind      //
+	Subject string    // the id of what it happened to, on the wire
+	Version int64     // the subject's version after it; 0 where the subject has none
+	At      time.Time // the instant of its transaction, UTC, whole microseconds
+	Key     string    // deliveries with the same key reach an endpoint in order; "" for no order
+	Data    json.RawMessage
+	Private bool  // Data may hold personal data: it is kept apart, and erased with the person
+	Only    int64 // when not 0, the number of the one endpoint that it is for
+}
+
+// nouns are the first segments of our own kinds, present and reserved: an organisation's message may not begin with one.
+var nouns = map[string]bool{
+	"access": true, "apikey": true, "audit": true, "checkin": true, "client": true, "delivery": true, "device": true, "endpoint": true,
+	"event": true, "gate": true, "grant": true, "hold": true, "inbound": true, "inventory": true, "key": true, "listing": true,
+	"member": true, "message": true, "order": true, "org": true, "organisation": true, "organization": true, "pass": true,
+	"passport": true, "payment": true, "payout": true, "pool": true, "refund": true, "registration": true, "sale": true,
+	"scan": true, "session": true, "stagedoor": true, "stamp": true, "ticket": true, "token": true, "transfer": true, "user": true,
+	"venue": true, "waitinglist": true, "webhook": true,
+}
+
+// Reserved tells whether a dotted name belongs to the native vocabulary, now or later.
+func Reserved(name string) bool {
+	first, _, _ := strings.Cut(name, ".")
+	return nouns[first]
+}
+
+// ValidName tells whether name can be an event name: 2 to 8 dotted segments of letters, digits, _ and -, 3 to 128 bytes in all.
+func ValidName(name string) bool {
+	if len(name) < 3 || len(name) > 128 {
+		return false
+	}
+	segments := strings.Split(name, ".")
+	if len(segments) < 2 || len(segments) > 8 {
+		return false
+	}
+	for _, s := range segments {
+		if s == "" {
+			return false
+		}
+		for _, c := range []byte(s) {
+			letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+			if !letter && (c < '0' || c > '9') && c != '_' && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Day is the number of whole days between 1970-01-01 and t, in UTC.
+func Day(t time.Time) int32 { return int32(t.Unix() / 86400) }

@@ -1,0 +1,111 @@
+// Package id holds the identifiers of Stagedoor: one string type for each kind of thing, so that an order id cannot be passed
+// where an event id is wanted, and the functions that make and check them.
+//
+// Identifiers name things; they are never a proof that the caller may see them. Every query also filters by organisation.
+package id
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The identifiers. Each is the text that appears on the wire.
+type (
+	// Org is an organisation, "org_" and 26 characters.
+	Org string
+	// Key is an API key's public name, "key_" and 26 characters; the key itself begins with "sd_".
+	Key string
+	// Event is a live event: 1 to 64 characters of A-Z a-z 0-9 . _ -, chosen by the caller or made with the prefix "evn_".
+	Event string
+	// Listing is a listing of an inventory: 24 lower-case hexadecimal digits, as the portal specification prints them.
+	Listing string
+	// Order is an order: "order_" and decimal digits, as the portal specification prints it.
+	Order string
+	// OrderNumber is what people read to each other: "TIC-" and 9 upper-case letters or digits.
+	OrderNumber string
+	// Webhook is a webhook endpoint, "wh_" and 26 characters.
+	Webhook string
+)
+
+// lower is Crockford's base32 alphabet in lower case: no i, l, o or u, so that an id survives being read aloud.
+var lower = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// sortable is a prefix and a UUIDv7 in base32: ids made later sort later, which keeps B-tree inserts at the end.
+func sortable(prefix string) string {
+	u := uuid.Must(uuid.NewV7())
+	return prefix + lower.EncodeToString(u[:])
+}
+
+// NewOrg makes an organisation's id.
+func NewOrg() Org { return Org(sortable("org_")) }
+
+// NewKey makes an API key's public name.
+func NewKey() Key { return Key(sortable("key_")) }
+
+// NewEvent makes an event's id.
+func NewEvent() Event { return Event(sortable("evn_")) }
+
+// NewWebhook makes a webhook endpoint's id.
+func NewWebhook() Webhook { return Webhook(sortable("wh_")) }
+
+// NewListing makes a listing's id: four bytes of time and eight of chance, in the shape that portal's clients know.
+func NewListing(now time.Time) Listing {
+	var b [12]byte
+	_, _ = rand.Read(b[4:]) // never fails, crypto/rand aborts the process instead
+	sec := uint32(now.Unix())
+	b[0], b[1], b[2], b[3] = byte(sec>>24), byte(sec>>16), byte(sec>>8), byte(sec)
+	return Listing(hex.EncodeToString(b[:]))
+}
+
+// NewOrder makes an order's id from the instant of its transaction and a number that no other order of the same millisecond
+// has: "order_", the Unix time in milliseconds, and the number's last five digits.
+func NewOrder(now time.Time, n int64) Order {
+	const width = 100_000
+	return Order("order_" + strconv.FormatInt(now.UnixMilli()*width+n%width, 10))
+}
+
+// upper is the alphabet of order numbers, without the pairs that are easily taken for each other (0 and O, 1 and I).
+const upper = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+// NewOrderNumber makes an order number. Two of one organisation collide with a chance of one in 35 million million.
+func NewOrderNumber() OrderNumber {
+	var b [9]byte
+	_, _ = rand.Read(b[:])
+	for i := range b {
+		b[i] = upper[int(b[i])%len(upper)] // 256 is a multiple of 32: no bias
+	}
+	return OrderNumber("TIC-" + string(b[:]))
+}
+
+// ValidEvent tells whether s can be an event's id: 1 to 64 characters of A-Z a-z 0-9 . _ -.
+func ValidEvent(s string) bool {
+	if len(s) < 1 || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != "." && s != ".." // they would vanish from a URL's path
+}
+
+// ValidListing tells whether s has the shape of a listing's id.
+func ValidListing(s string) bool {
+	return len(s) == 24 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// Secret returns prefix and 32 random bytes in base32: 256 bits that only the caller will know.
+func Secret(prefix string) string {
+	var b [32]byte
+	_, _ = rand.Read(b[:])
+	return prefix + lower.EncodeToString(b[:])
+}
