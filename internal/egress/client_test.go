@@ -1,0 +1,127 @@
+package egress_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/egress"
+)
+
+// loopback opens this machine's own network, where the receivers of the tests are.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// newClient makes a client with loopback opened.
+func newClient(t testing.TB, o egress.Options) *egress.Client {
+	t.Helper()
+	c := egress.NewClient(egress.NewPolicy(egress.Config{Allow: loopback}), o)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func target(t testing.TB, raw string) *egress.Target {
+	t.Helper()
+	tg, err := egress.Parse(raw)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", raw, err)
+	}
+	return tg
+}
+
+func TestRequestArrivesAsWritten(t *testing.T) {
+	type seen struct {
+		method, uri, host, body string
+		header                  http.Header
+	}
+	var got seen
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got = seen{r.Method, r.RequestURI, r.Host, string(b), r.Header}
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(202)
+		_, _ = io.WriteString(w, "thanks")
+	}))
+	defer srv.Close()
+	c := newClient(t, egress.Options{})
+	for i := range 3 {
+		out := c.Do(t.Context(), &egress.Request{
+			Target:  target(t, srv.URL+"/a%20b?x=1&y=é#gone"),
+			Header:  egress.Header{{Name: "X-One", Value: "1"}, {Name: "content-type", Value: "application/json"}},
+			Body:    []byte(`{"a":1}`),
+			Timeout: 5 * time.Second,
+			PoolKey: "e1",
+		})
+		if out.Code != "" || out.Status != 202 || string(out.Body) != "thanks" || out.Header.Get("Content-Type") != "text/plain" {
+			t.Fatalf("Do = %+v, want 202 thanks", out)
+		}
+		if out.Reused != (i > 0) {
+			t.Errorf("request %d: Reused = %v", i, out.Reused)
+		}
+		if got.method != "POST" || got.uri != "/a%20b?x=1&y=%C3%A9" || got.body != `{"a":1}` || !strings.HasSuffix(srv.URL, got.host) {
+			t.Errorf("the receiver saw %+v", got)
+		}
+		if got.header.Get("X-One") != "1" || got.header.Get("User-Agent") != "Stagedoor" || got.header.Get("Accept-Encoding") != "" {
+			t.Errorf("the receiver saw headers %v", got.header)
+		}
+	}
+}
+
+func BenchmarkClient(b *testing.B) {
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+	})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = srv.Serve(l) }()
+	defer srv.Close()
+	url := "http://" + l.Addr().String() + "/hook"
+	payload := strings.Repeat("x", 1024)
+
+	b.Run("egress", func(b *testing.B) {
+		c := newClient(b, egress.Options{})
+		tg := target(b, url)
+		r := &egress.Request{Target: tg, Body: []byte(payload), PoolKey: "e", Header: egress.Header{
+			{"Content-Type", "application/json"}, {"X-Webhook-Timestamp", "1790000000"},
+			{"X-Webhook-Signature", "sha256=0123456789012345678901234567890123456789012345678901234567890123"},
+		}}
+		b.ReportAllocs()
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if out := c.Do(b.Context(), r); out.Status != 200 {
+					b.Errorf("Do = %+v", out)
+					return
+				}
+			}
+		})
+	})
+	b.Run("net-http", func(b *testing.B) {
+		tr := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
+		defer tr.CloseIdleConnections()
+		c := &http.Client{Transport: tr, Timeout: 15 * time.Second}
+		b.ReportAllocs()
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				req, _ := http.NewRequestWithContext(b.Context(), "POST", url, strings.NewReader(payload))
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("X-Webhook-Timestamp", "1790000000")
+				req.Header.Set("X-Webhook-Signature", "sha256=0123456789012345678901234567890123456789012345678901234567890123")
+				resp, err := c.Do(req)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+				_ = resp.Body.Close()
+			}
+		})
+	})
+}
