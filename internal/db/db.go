@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"time"
 )
 
@@ -122,6 +123,9 @@ type reader struct {
 }
 
 func (r reader) Query(sql string, args ...any) (Rows, error) { return r.b.read(r.ctx, sql, args) }
+
+// lists are the two forms in which a parameter holds a list as JSON text: ints($1) and texts($1), to be used after IN.
+var lists = regexp.MustCompile(`\b(ints|texts)\((\$\d+)\)`)
 
 // All runs a query and returns what scan makes of each row.
 func All[T any](q Querier, scan func(Rows) (T, error), sql string, args ...any) ([]T, error) {

@@ -18,7 +18,7 @@
 //
 // # One SQL text
 //
-// Parameters are $1, $2, …; types are BIGINT, TEXT, BYTEA and BOOLEAN; times are microseconds since 1970 (UTC); lists go in as JSON
-// text or through [Tx.Bulk], which runs one statement per row on SQLite and one unnest statement on PostgreSQL. A statement may be
+// Parameters are $1, $2, …; types are BIGINT, TEXT, BYTEA and BOOLEAN; times are microseconds since 1970 (UTC); a list goes in as
+// JSON text and is used as IN ints($1) or IN texts($1), or row by row through [Tx.Bulk], which runs one statement per row on SQLite and one unnest statement on PostgreSQL. A statement may be
 // handed over by [Tx.Later] when nobody needs its result: PostgreSQL then sends all of them with the commit in one round trip.
 package db

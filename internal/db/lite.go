@@ -115,11 +115,12 @@ func (c *liteConn) prepare(sql string) (*liteStmt, error) {
 	return s, nil
 }
 
-// numbered rewrites $1 to ?1, the only numbered parameters that every SQLite driver understands alike.
+// numbered rewrites $1 to ?1, the only numbered parameters that every SQLite driver understands alike, and lists to json_each.
 func numbered(sql string) string {
 	if !strings.Contains(sql, "$") {
 		return sql
 	}
+	sql = lists.ReplaceAllString(sql, "(SELECT value FROM json_each($2))")
 	b := []byte(sql)
 	for i := 0; i+1 < len(b); i++ {
 		if b[i] == '$' && b[i+1] >= '1' && b[i+1] <= '9' {

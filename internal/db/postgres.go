@@ -70,13 +70,17 @@ func (p *postgres) Close() error {
 var locks = strings.NewReplacer("/*for update*/", "FOR UPDATE", "/*skip locked*/", "FOR UPDATE SKIP LOCKED")
 
 func (p *postgres) text(sql string) string {
-	if !strings.Contains(sql, "/*") {
+	if !strings.Contains(sql, "/*") && !strings.Contains(sql, "s($") {
 		return sql
 	}
 	if t, ok := p.texts.Load(sql); ok {
 		return t.(string)
 	}
-	t := locks.Replace(sql)
+	t := lists.ReplaceAllStringFunc(locks.Replace(sql), func(list string) string {
+		m := lists.FindStringSubmatch(list)
+		typ := map[string]string{"ints": "bigint", "texts": "text"}[m[1]]
+		return "(SELECT v::" + typ + " FROM json_array_elements_text(" + m[2] + "::json) AS v)"
+	})
 	p.texts.Store(sql, t)
 	return t
 }

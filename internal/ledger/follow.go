@@ -1,0 +1,234 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+)
+
+// Place is where a fact stands in the log. The zero Place is before the first.
+type Place struct{ epoch, xid, seq int64 }
+
+// Entry is a fact and its place.
+type Entry struct {
+	Place Place
+	Fact  *fact.Fact
+}
+
+// After returns up to limit facts that stand after the place, in order. A fact appears only when no fact can come before it any more.
+// Data of private facts is not read.
+func (l *Ledger) After(q db.Querier, p Place, limit int) ([]Entry, error) {
+	if l.epoch == 0 {
+		return db.All(q, func(r db.Rows) (Entry, error) {
+			f, err := scanFact(r)
+			return Entry{Place{seq: f.ID.Seq}, f}, err
+		}, `SELECT `+factColumns+` FROM facts f WHERE f.seq > $1 ORDER BY f.seq LIMIT $2`, p.seq, limit)
+	}
+	return db.All(q, func(r db.Rows) (Entry, error) {
+		var e Entry
+		var err error
+		e.Fact, err = scanFact(r, &e.Place.epoch, &e.Place.xid)
+		e.Place.seq = e.Fact.ID.Seq
+		return e, err
+	}, `SELECT `+factColumns+`, f.epoch, f.xid FROM facts f
+		WHERE (f.epoch, f.xid, f.seq) > ($1, $2, $3)
+		  AND (f.epoch < $4 OR f.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+		ORDER BY f.epoch, f.xid, f.seq LIMIT $5`, p.epoch, p.xid, p.seq, l.epoch, limit)
+}
+
+// Lag is how long the oldest fact has been waiting that followers may not see yet, because a transaction that is still under way could
+// come before it. It is 0 on SQLite.
+func (l *Ledger) Lag(ctx context.Context, now time.Time) (time.Duration, error) {
+	if l.epoch == 0 {
+		return 0, nil
+	}
+	at, err := db.One(l.db.Read(ctx), db.Value[*int64], `SELECT min(at) FROM facts WHERE epoch = $1
+		AND xid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint`, l.epoch)
+	if err != nil || at == nil {
+		return 0, err
+	}
+	return max(0, now.Sub(time.UnixMicro(*at))), nil
+}
+
+// Step does a follower's work for facts in the transaction in which its cursor moves.
+type Step func(tx *db.Tx, facts []*fact.Fact) error
+
+// Follower takes every fact once, in the order of places, under a durable name. Several nodes may run the same follower: whoever gets there
+// first moves the cursor.
+type Follower struct {
+	Name string
+	Step Step
+	// Batch is how many facts a transaction takes at most; 256 when 0.
+	Batch int
+	// Alarm is told when a fact was parked, after that is on disk. It may be nil.
+	Alarm func(f *fact.Fact, reason error)
+	Log   *slog.Logger
+}
+
+const (
+	pollEvery  = time.Second
+	maxTries   = 5
+	firstPause = 50 * time.Millisecond
+)
+
+// errMoved says that another node has moved the cursor.
+var errMoved = errors.New("the cursor has moved")
+
+// Follow runs the follower until ctx ends. A fact whose step fails five times is parked in a table, and the cursor goes on.
+func (l *Ledger) Follow(ctx context.Context, f Follower) error {
+	if f.Batch == 0 {
+		f.Batch = 256
+	}
+	if f.Log == nil {
+		f.Log = slog.Default()
+	}
+	wake := l.subscribe()
+	defer l.unsubscribe(wake)
+	r := &run{l: l, f: f}
+	for ctx.Err() == nil {
+		n, err := r.turn(ctx)
+		switch {
+		case err == nil && n > 0, errors.Is(err, errMoved):
+			continue
+		case err != nil && ctx.Err() == nil:
+			f.Log.Warn("follower failed", "follower", f.Name, "tries", r.tries, "err", err)
+			sleep(ctx, nil, firstPause<<min(r.tries, 6))
+		default:
+			sleep(ctx, wake, pollEvery)
+		}
+	}
+	return nil
+}
+
+// run is a follower under way.
+type run struct {
+	l     *Ledger
+	f     Follower
+	tries int   // failures of the fact at the head
+	head  Place // the place it stands at
+}
+
+// turn reads what comes next and takes one step. After a failure it goes fact by fact, until the bad one is past.
+func (r *run) turn(ctx context.Context) (int, error) {
+	at, err := r.cursor(ctx)
+	if err != nil {
+		return 0, err
+	}
+	limit := r.f.Batch
+	if r.tries > 0 {
+		limit = 1
+	}
+	entries, err := r.l.After(r.l.db.Read(ctx), at, limit)
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	err = r.step(ctx, at, entries)
+	if err == nil || errors.Is(err, errMoved) {
+		r.tries = 0
+		return len(entries), err
+	}
+	if r.head != entries[0].Place || r.tries == 0 {
+		r.head, r.tries = entries[0].Place, 0
+	}
+	if r.tries++; r.tries > maxTries || len(entries) == 1 && r.tries == maxTries {
+		return 1, r.park(ctx, at, entries[0], err)
+	}
+	return 0, err
+}
+
+func (r *run) cursor(ctx context.Context) (Place, error) {
+	p, err := db.One(r.l.db.Read(ctx), func(rows db.Rows) (p Place, err error) { return p, rows.Scan(&p.epoch, &p.xid, &p.seq) },
+		"SELECT epoch, xid, seq FROM ledger_cursors WHERE name = $1", r.f.Name)
+	if errors.Is(err, db.ErrNoRow) {
+		return Place{}, nil
+	}
+	return p, err
+}
+
+func (r *run) step(ctx context.Context, from Place, entries []Entry) error {
+	facts := make([]*fact.Fact, len(entries))
+	for i, e := range entries {
+		facts[i] = e.Fact
+	}
+	return r.l.db.Write(ctx, "", func(tx *db.Tx) error {
+		if err := r.move(tx, from, entries[len(entries)-1].Place); err != nil {
+			return err
+		}
+		return r.f.Step(tx, facts)
+	})
+}
+
+// move sets the cursor if it is still where it was.
+func (r *run) move(tx *db.Tx, from, to Place) error {
+	n, err := tx.Exec(`INSERT INTO ledger_cursors (name, epoch, xid, seq) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, xid = excluded.xid, seq = excluded.seq
+		WHERE ledger_cursors.epoch = $5 AND ledger_cursors.xid = $6 AND ledger_cursors.seq = $7`,
+		r.f.Name, to.epoch, to.xid, to.seq, from.epoch, from.xid, from.seq)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errMoved
+	}
+	return nil
+}
+
+// park puts a fact aside and moves on.
+func (r *run) park(ctx context.Context, from Place, e Entry, reason error) error {
+	err := r.l.db.Write(ctx, "", func(tx *db.Tx) error {
+		if err := r.move(tx, from, e.Place); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO ledger_parked (follower, seq, day, org_id, reason, parked_at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (follower, seq) DO NOTHING`, r.f.Name, e.Fact.ID.Seq, e.Fact.ID.Day, e.Fact.Org, reason.Error(), tx.Micros())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("park fact %s: %w", e.Fact.ID, err)
+	}
+	r.tries = 0
+	r.f.Log.Error("fact parked", "follower", r.f.Name, "fact", e.Fact.ID.String(), "err", reason)
+	if r.f.Alarm != nil {
+		r.f.Alarm(e.Fact, reason)
+	}
+	return nil
+}
+
+// Parked counts the facts that followers have put aside.
+func Parked(q db.Querier) (int64, error) {
+	return db.One(q, db.Value[int64], "SELECT count(*) FROM ledger_parked")
+}
+
+func (l *Ledger) subscribe() chan struct{} {
+	c := make(chan struct{}, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, c)
+	return c
+}
+
+func (l *Ledger) unsubscribe(c chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, w := range l.waiting {
+		if w == c {
+			l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+func sleep(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-t.C:
+	}
+}
