@@ -151,7 +151,6 @@ const maxSocketDir = 80
 func (c *Cluster) initdb(bin string, who *credential) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	// #nosec G204 -- the path is that of an installed PostgreSQL.
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"),
 		"--pgdata", c.data(), "--username", "postgres", "--auth", "trust",
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
@@ -173,7 +172,6 @@ func (c *Cluster) launch(bin string, who *credential, o Options) error {
 	defer log.Close()
 
 	// The server outlives every context of its caller; Stop ends it.
-	// #nosec G204 -- the path is that of an installed PostgreSQL.
 	cmd := exec.CommandContext(context.Background(), filepath.Join(bin, "postgres"), c.arguments(o)...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.dir, environ(c.dir), who.attributes()
 	cmd.Stdout, cmd.Stderr = log, log
