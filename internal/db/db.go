@@ -173,6 +173,28 @@ func Value[T any](r Rows) (T, error) {
 	return v, err
 }
 
+// Revision returns the configuration's revision as it is now: see [Tx.Revision].
+func (d *DB) Revision(ctx context.Context) (int64, error) {
+	return One(d.Read(ctx), Value[int64], "SELECT revision FROM configuration")
+}
+
+// Setting returns a fact about the database itself that [SetSetting] stored, or "".
+func Setting(q Querier, name string) (string, error) {
+	v, err := One(q, Value[string], "SELECT value FROM settings WHERE name = $1", name)
+	if errors.Is(err, ErrNoRow) {
+		return "", nil
+	}
+	return v, err
+}
+
+// SetSetting stores a fact about the database itself unless there is one of that name, and returns what is stored then.
+func SetSetting(tx *Tx, name, v string) (string, error) {
+	if _, err := tx.Exec("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, v); err != nil {
+		return "", err
+	}
+	return Setting(tx, name)
+}
+
 // Backup writes a consistent copy of a SQLite database to a new file while others read and write. It fails on PostgreSQL, whose own
 // tools (pg_dump, pg_basebackup) do that.
 func (d *DB) Backup(ctx context.Context, file string) error { return d.engine.backup(ctx, file) }

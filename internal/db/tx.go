@@ -12,6 +12,7 @@ type Tx struct {
 	s       session
 	instant instant
 	dirty   bool  // a statement may have changed something
+	bumped  bool  // it raised the configuration's revision
 	failed  error // the first statement that failed
 
 	onCommit []func()
@@ -63,8 +64,12 @@ func (t *Tx) Bump() (int64, error) {
 		return 0, t.fail(err)
 	}
 	t.instant.revision = r
+	t.bumped = true
 	return r, nil
 }
+
+// Bumped tells whether this transaction has raised the revision: what it then reads of the configuration is not yet true for others.
+func (t *Tx) Bumped() bool { return t.bumped }
 
 // Exec runs a statement and returns the number of rows that it changed.
 func (t *Tx) Exec(sql string, args ...any) (int64, error) {
