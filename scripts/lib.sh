@@ -27,4 +27,9 @@ install_tool() {
   (cd / && GOFLAGS='' GOBIN=$(dirname "$path") go install "$1")
 }
 
+# go_files: every Go file that is ours to format, one a line.
+go_files() {
+  find . \( -name '.?*' -o -name node_modules -o -name testdata \) -prune -o -name '*.go' -print
+}
+
 say() { printf '\n== %s\n' "$*"; }
