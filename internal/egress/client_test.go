@@ -2,7 +2,6 @@ package egress_test
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -69,59 +68,4 @@ func TestRequestArrivesAsWritten(t *testing.T) {
 			t.Errorf("the receiver saw headers %v", got.header)
 		}
 	}
-}
-
-func BenchmarkClient(b *testing.B) {
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-	})}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	go func() { _ = srv.Serve(l) }()
-	defer srv.Close()
-	url := "http://" + l.Addr().String() + "/hook"
-	payload := strings.Repeat("x", 1024)
-
-	b.Run("egress", func(b *testing.B) {
-		c := newClient(b, egress.Options{})
-		tg := target(b, url)
-		r := &egress.Request{Target: tg, Body: []byte(payload), PoolKey: "e", Header: egress.Header{
-			{"Content-Type", "application/json"}, {"X-Webhook-Timestamp", "1790000000"},
-			{"X-Webhook-Signature", "sha256=0123456789012345678901234567890123456789012345678901234567890123"},
-		}}
-		b.ReportAllocs()
-		b.SetParallelism(8)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				if out := c.Do(b.Context(), r); out.Status != 200 {
-					b.Errorf("Do = %+v", out)
-					return
-				}
-			}
-		})
-	})
-	b.Run("net-http", func(b *testing.B) {
-		tr := &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}
-		defer tr.CloseIdleConnections()
-		c := &http.Client{Transport: tr, Timeout: 15 * time.Second}
-		b.ReportAllocs()
-		b.SetParallelism(8)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				req, _ := http.NewRequestWithContext(b.Context(), "POST", url, strings.NewReader(payload))
-				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set("X-Webhook-Timestamp", "1790000000")
-				req.Header.Set("X-Webhook-Signature", "sha256=0123456789012345678901234567890123456789012345678901234567890123")
-				resp, err := c.Do(req)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-				_ = resp.Body.Close()
-			}
-		})
-	})
 }

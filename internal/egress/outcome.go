@@ -2,7 +2,6 @@ package egress
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -98,7 +97,7 @@ func explain(ctx context.Context, err error, fallback *fault) *fault {
 		known     *fault
 		refused   *Refused
 		dns       *net.DNSError
-		alert     tls.AlertError
+		op        *net.OpError
 		invalid   x509.CertificateInvalidError
 		authority x509.UnknownAuthorityError
 		hostname  x509.HostnameError
@@ -129,7 +128,7 @@ func explain(ctx context.Context, err error, fallback *fault) *fault {
 		return errUnknownCA
 	case errors.As(err, &hostname):
 		return errWrongName
-	case errors.As(err, &alert):
+	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on an alert
 		return errTLS
 	}
 	return fallback

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Config says what a [Policy] opens beyond the public internet over https on port 443. The zero value opens nothing more.
@@ -27,12 +28,13 @@ type Policy struct {
 	allow    []netip.Prefix
 	ports    []uint16
 	resolver *net.Resolver
+	patience time.Duration                    // bounds one look-up, whatever the name servers do
 	own      atomic.Pointer[[]netip.AddrPort] // set by Own, read by every dial
 }
 
 // NewPolicy makes a policy from a configuration.
 func NewPolicy(c Config) *Policy {
-	p := &Policy{ports: append([]uint16{443}, c.Ports...), resolver: c.Resolver}
+	p := &Policy{ports: append([]uint16{443}, c.Ports...), resolver: c.Resolver, patience: lookupTimeout}
 	for _, prefix := range c.Allow {
 		p.allow = append(p.allow, unmap(prefix))
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// lookupTimeout bounds one look-up of a name, whatever the name servers do.
 const lookupTimeout = 5 * time.Second
 
 // CheckURL reads a URL and says whether it may be stored as a target: it is well-formed (see [Parse]) and its host's
@@ -103,7 +102,7 @@ func (p *Policy) lookup(ctx context.Context, name string) ([]netip.Addr, error) 
 	if strings.Contains(name, ".") {
 		name += "." // absolute: the search list of this machine is not the tenant's business
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()
 	addrs, err := p.resolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
