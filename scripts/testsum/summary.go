@@ -35,7 +35,7 @@ type test struct {
 // per package until that package ends.
 type summary struct {
 	w        *bufio.Writer
-	packages map[string]map[string]*test
+	packages map[string]map[string]*test // the test "" holds the package's own output
 	builds   map[string]*strings.Builder // compiler output by import path
 
 	passed, failed int
@@ -101,15 +101,15 @@ func (s *summary) test(pkg, name string) *test {
 	return tests[name]
 }
 
-// packageEvent handles what concerns a whole package. Its own output (panics,
-// "ok", "FAIL", a TestMain's words) is shown, without the lines that repeat it.
+// packageEvent handles what concerns a whole package. Its own output (a panic,
+// a TestMain's words, "ok" or "FAIL") is shown when it ends, after its tests'.
 func (s *summary) packageEvent(e event) {
 	switch e.Action {
 	case "output":
 		switch strings.TrimSpace(e.Output) {
 		case "PASS", "FAIL", "testing: warning: no tests to run":
 		default:
-			s.w.WriteString(e.Output)
+			s.test(e.Package, "").output.WriteString(e.Output)
 		}
 	case "fail":
 		if b := s.builds[e.FailedBuild]; b != nil {
@@ -128,8 +128,10 @@ func (s *summary) packageEvent(e event) {
 // endPackage counts the tests of a package and shows those that failed. A test
 // that never ended (a panic, a timeout) has failed.
 func (s *summary) endPackage(pkg string) {
+	own := s.test(pkg, "").output.String()
 	tests := s.packages[pkg]
 	delete(s.packages, pkg)
+	delete(tests, "")
 	// Children before parents, so that a parent knows of their failures.
 	names := slices.SortedFunc(maps.Keys(tests), func(a, b string) int { return strings.Compare(b, a) })
 	short := strings.TrimPrefix(pkg, "github.com/stagedoorhq/stagedoor/")
@@ -147,6 +149,7 @@ func (s *summary) endPackage(pkg string) {
 			s.finished = append(s.finished, outcome{name: short + "." + name, elapsed: t.elapsed})
 		}
 	}
+	s.w.WriteString(own)
 }
 
 // parentOf is the test of which name is a subtest, or nil. A subtest's own name
