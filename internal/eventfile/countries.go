@@ -272,7 +272,7 @@ VA|VAT|Holy See|Vatican City|Vatican
 VC|VCT|Saint Vincent and the Grenadines|St Vincent and the Grenadines
 VE|VEN|Venezuela|Bolivarian Republic of Venezuela
 VG|VGB|British Virgin Islands|Virgin Islands (British)
-VI|VIR|U.S. Virgin Islands|US Virgin Islands|Virgin Islands (U.S.)
+VI|VIR|U.S. Virgin Islands|Virgin Islands (U.S.)
 VN|VNM|Viet Nam|Vietnam
 VU|VUT|Vanuatu
 WF|WLF|Wallis and Futuna

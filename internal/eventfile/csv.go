@@ -150,7 +150,7 @@ func (c *csvCut) restart(base, lines int) {
 func (c *csvCut) next() bool {
 	start := c.base + int(c.r.InputOffset())
 	fields, err := c.r.Read()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return false
 	}
 	end := c.base + int(c.r.InputOffset())

@@ -79,7 +79,7 @@ func checkGolden(t *testing.T, file string, v any) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile(file, buf.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(file, buf.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
