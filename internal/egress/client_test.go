@@ -69,3 +69,44 @@ func TestRequestArrivesAsWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestRequestsThatCannotBeWritten(t *testing.T) {
+	r := receive(t, silent)
+	c := newClient(t, egress.Options{})
+	for name, req := range map[string]*egress.Request{
+		"no target":      {},
+		"CONNECT":        {Method: "CONNECT"},
+		"split method":   {Method: "GET / HTTP/1.1\r\nX:"},
+		"Content-Length": {Header: egress.Header{{Name: "content-length", Value: "0"}}},
+		"Host":           {Header: egress.Header{{Name: "Host", Value: "internal"}}},
+		"chunked":        {Header: egress.Header{{Name: "Transfer-Encoding", Value: "chunked"}}},
+		"split value":    {Header: egress.Header{{Name: "X", Value: "a\r\nHost: internal"}}},
+		"split name":     {Header: egress.Header{{Name: "X: a\r\nY", Value: "b"}}},
+		"empty name":     {Header: egress.Header{{Value: "b"}}},
+	} {
+		if name != "no target" {
+			req.Target = target(t, r.url)
+		}
+		if out := c.Do(t.Context(), req); out.Code != egress.CodeBadRequest {
+			t.Errorf("%s: Do = %+v, want code %q", name, out, egress.CodeBadRequest)
+		}
+	}
+	if n := r.accepted.Load(); n != 0 {
+		t.Errorf("%d connections were made, want none", n)
+	}
+}
+
+func TestSecurity20_PublicTellsOpenedTargets(t *testing.T) {
+	r := receive(t, answering("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret"))
+	if out := newClient(t, egress.Options{}).Do(t.Context(), &egress.Request{Target: target(t, r.url)}); out.Status != 200 || out.Public {
+		t.Errorf("Do = %+v, want an answer that is not public", out)
+	}
+}
+
+func TestSecurity30_RetryAfterOfAnAnswer(t *testing.T) {
+	r := receive(t, answering("HTTP/1.1 503 Busy\r\nRetry-After: 5\r\nRetry-After: NaN\r\nretry-after: 120\r\nContent-Length: 0\r\n\r\n"))
+	out := newClient(t, egress.Options{}).Do(t.Context(), &egress.Request{Target: target(t, r.url)})
+	if d, ok := egress.RetryAfter(out.Header, time.Now()); d != 2*time.Minute || !ok {
+		t.Errorf("RetryAfter(%v) = %v, %v; want the longest, 2m", out.Header, d, ok)
+	}
+}
