@@ -1,0 +1,178 @@
+// Package event keeps the calendar: live events and the venues they take place in.
+//
+// An [Event] holds wall clock and IANA zone as the truth; the instants are derived from them. The [Calendar] changes events and appends
+// the facts; [ByID], [List] and [Lock] read them. An event goes
+//
+//	draft → published ⇄ postponed, published → completed, any of these but draft → cancelled
+//
+// and cancelled and completed are the end. "Past" is no state: it follows from [Event.EndsAt].
+//
+// Facts begin with the publication: nothing that happens to a draft is told to anybody. From then on each change appends exactly one fact,
+// and a change that changes nothing appends none. Every fact's data is a [Snapshot]: the whole public event as it was then, with the names
+// of the fields that changed.
+//
+// What is for sale is counted by package inventory. Its promise and this package's meet in [Lock]: whoever changes an event's stock locks
+// the event first, so the status that was read stays true until the transaction ends.
+package event
+
+import (
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/money"
+)
+
+// Event is a live event.
+type Event struct {
+	No            int64 // the number that other tables carry
+	ID            id.Event
+	Name          string
+	Description   string
+	Category      string
+	URL           string
+	Online        bool
+	StartLocal    string // wall clock in Timezone, [Layout]
+	EndLocal      string // the same; of an all-day event its last day at 00:00; empty when none was given
+	Timezone      string // IANA
+	AllDay        bool
+	StartsAt      time.Time
+	EndsAt        time.Time // without EndLocal six hours after the start; of an all-day event the end of its last day
+	PreviousStart time.Time // before the last change of date; zero when there was none
+	Venue         Venue
+	Currency      money.Currency
+	Status        Status
+	Version       int64 // 1 and growing
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// Venue is where an event takes place. Every field may be empty.
+type Venue struct {
+	ID      int64 // 0 when all the others are empty
+	Name    string
+	City    string
+	Region  string
+	Country string // ISO 3166-1 alpha-2
+}
+
+// Location returns "city, region or country": the region where there is one, else the country.
+func (v Venue) Location() string { panic("unwritten") }
+
+// Status is where an event stands.
+type Status string
+
+// The statuses.
+const (
+	Draft     Status = "draft"
+	Published Status = "published"
+	Postponed Status = "postponed" // to a date not yet known; StartsAt is the old one
+	Cancelled Status = "cancelled"
+	Completed Status = "completed"
+)
+
+// Layout is the form of wall clocks, for [time.Parse].
+const Layout = "2006-01-02T15:04:05"
+
+// OnSale tells whether orders are taken at t: the event is published and has not ended.
+func (e Event) OnSale(t time.Time) bool { return e.Status == Published && t.Before(e.EndsAt) }
+
+// Ledger is where facts are written down.
+type Ledger interface {
+	Append(tx *db.Tx, facts ...*fact.Fact) error
+}
+
+// Calendar changes events.
+type Calendar struct {
+	ledger  Ledger
+	ordered Ordered
+}
+
+// Ordered tells whether an event has ever had an order.
+type Ordered func(q db.Querier, org, eventNo int64) (bool, error)
+
+// New makes a calendar.
+func New(l Ledger, ordered Ordered) *Calendar { return &Calendar{ledger: l, ordered: ordered} }
+
+// Input is what an event is made from. Lengths are in characters.
+type Input struct {
+	ID          id.Event // made when empty
+	Name        string   // 1 to 500, one line
+	Description string   // at most 50,000
+	Category    string   // at most 1,000
+	URL         string   // http or https, at most 2,000 bytes
+	Online      bool
+	StartLocal  string // [Layout]
+	EndLocal    string
+	Timezone    string // IANA; the organisation's when empty
+	AllDay      bool   // StartLocal and EndLocal are at 00:00, EndLocal is the last day
+	Venue       string // at most 1,000, like City and Region
+	City        string
+	Region      string
+	Country     string
+	Currency    money.Currency // the organisation's when empty
+	Status      Status         // Published when empty, or Draft
+}
+
+// Create makes an event. It fails with event_exists when the id is taken, and with field errors.
+func (c *Calendar) Create(tx *db.Tx, org int64, in Input) (Event, error) { panic("unwritten") }
+
+// Patch is a change to an event: what is nil stays. An empty text clears its field.
+type Patch struct {
+	Version     int64 // If-Match: the version that the change was made for; 0 for whatever there is
+	Name        *string
+	Description *string
+	Category    *string
+	URL         *string
+	Online      *bool
+	StartLocal  *string
+	EndLocal    *string
+	Timezone    *string
+	AllDay      *bool
+	Venue       *string
+	City        *string
+	Region      *string
+	Country     *string
+	Currency    *money.Currency
+	Status      *Status
+}
+
+// Update changes an event. It fails with event_not_found, version_mismatch, invalid_transition and field errors. Status cancelled stops
+// the sale; orders stay as they are.
+func (c *Calendar) Update(tx *db.Tx, org int64, event id.Event, p Patch) (Event, error) {
+	panic("unwritten")
+}
+
+// Cancel is Update with the status cancelled. Cancelling twice is fine.
+func (c *Calendar) Cancel(tx *db.Tx, org int64, event id.Event) (Event, error) { panic("unwritten") }
+
+// Delete takes an event that never had an order out of the calendar; its id stays taken. It fails with event_not_found,
+// version_mismatch, and event_has_orders: such an event can be cancelled instead. version is If-Match, 0 for whatever there is.
+func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) error {
+	panic("unwritten")
+}
+
+// ByID finds an event; event_not_found.
+func ByID(q db.Querier, org int64, event id.Event) (Event, error) { panic("unwritten") }
+
+// Lock is ByID, and keeps others from changing the event or its stock until the transaction ends.
+func Lock(tx *db.Tx, org int64, event id.Event) (Event, error) { panic("unwritten") }
+
+// LockNo is Lock for an event's number.
+func LockNo(tx *db.Tx, org, eventNo int64) (Event, error) { panic("unwritten") }
+
+// Filter says which events a list shows.
+type Filter struct {
+	Venue     string    // the venue's name, upper and lower case alike; empty for all
+	Status    string    // "active" (or empty): published and not ended; "past", "cancelled", "draft", "all"
+	Now       time.Time // what "ended" is measured at
+	SortBy    string    // "date" (or empty), "name", "venue", "lastUpdated"
+	SortOrder string    // "asc" (or empty), "desc"
+	Limit     int       // 1 to 100; 50 when 0
+	Offset    int
+}
+
+// List returns a page of an organisation's events and how many there are in all. It fails with field errors, whose pointers name the
+// query parameters.
+func List(q db.Querier, org int64, f Filter) (page []Event, total int, err error) { panic("unwritten") }
