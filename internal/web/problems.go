@@ -1,0 +1,124 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// Problems turns errors into answers: RFC 9457 problem details.
+type Problems struct {
+	Log *slog.Logger // receives what must not be shown; slog.Default when nil
+}
+
+// document is the body. Members beyond RFC 9457's own: code, a stable name for programs; errors, what is wrong with each field of the
+// input; requestId, which also stands in our log.
+type document struct {
+	Type      string               `json:"type"`
+	Title     string               `json:"title"`
+	Status    int                  `json:"status"`
+	Detail    string               `json:"detail"`
+	Code      string               `json:"code"`
+	Errors    []problem.FieldError `json:"errors,omitempty"`
+	RequestID string               `json:"requestId,omitempty"`
+}
+
+// Render returns the answer to a request that failed with err. A [problem.Error] is shown; the errors that reading a body ends with are
+// understood; all else is logged in full and shown as an internal error with the request's id.
+func (p Problems) Render(r *http.Request, err error) (status int, header http.Header, body []byte) {
+	shown := problem.As(err)
+	if shown == nil {
+		shown = understood(r, err)
+	}
+	d := document{Type: "about:blank", RequestID: RequestID(r.Context())}
+	header = http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
+	if shown == nil {
+		p.logger().ErrorContext(r.Context(), "request failed", "requestId", d.RequestID, "method", r.Method, "path", r.URL.Path, "error", err)
+		d.Status, d.Code = http.StatusInternalServerError, "internal"
+		d.Detail = "Something went wrong on our side. Try again; if it stays, tell the operator the requestId."
+	} else {
+		d.Status, d.Code, d.Detail, d.Errors = shown.Kind.Status(), shown.Code, shown.Detail, shown.Fields
+		demand(header, shown)
+	}
+	d.Title = http.StatusText(d.Status)
+	return d.Status, header, encode(d)
+}
+
+// Write answers the request with err.
+func (p Problems) Write(w http.ResponseWriter, r *http.Request, err error) {
+	status, header, body := p.Render(r, err)
+	for name, values := range header {
+		w.Header()[name] = values
+	}
+	w.Header().Del("Etag")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may be gone
+}
+
+func (p Problems) logger() *slog.Logger {
+	if p.Log == nil {
+		return slog.Default()
+	}
+	return p.Log
+}
+
+// understood returns the problem in an error of the standard library, or nil.
+func understood(r *http.Request, err error) *problem.Error {
+	var tooLarge *http.MaxBytesError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &tooLarge):
+		return bodyTooLarge(tooLarge.Limit)
+	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
+		return problem.New(problem.Unavailable, "cancelled", "The client went away before the request was handled.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.New(problem.Unavailable, "timeout", "The request took too long. Try again later.")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return problem.New(problem.Invalid, "body_timeout", "The body came in too slowly. Send the request again.")
+	}
+	return nil
+}
+
+// demand sets the headers that go with a status.
+func demand(header http.Header, p *problem.Error) {
+	if p.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.RetryAfter.Seconds())), 10))
+	} else if p.Kind == problem.Unavailable {
+		header.Set("Retry-After", "1")
+	}
+	if p.Kind == problem.Unauthorized {
+		challenge := `Bearer realm="stagedoor"`
+		if p.Code == "invalid_credentials" {
+			challenge += `, error="invalid_token"` // RFC 6750 §3.1
+		}
+		header.Set("WWW-Authenticate", challenge)
+	}
+}
+
+func encode(d document) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(d); err != nil {
+		panic(err) // strings and numbers only
+	}
+	return b.Bytes()
+}
+
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
+}
+
+func bodyTooLarge(limit int64) *problem.Error {
+	return problem.New(problem.TooLarge, "body_too_large", "The body is larger than %d bytes; send less at once.", limit)
+}
