@@ -29,7 +29,11 @@ type Set struct {
 type orgSet struct {
 	endpoints []*Endpoint
 	wanting   sync.Map // fact.Kind -> []*Endpoint
+	known     atomic.Int32
 }
+
+// maxKnown bounds how many kinds a set remembers for an organisation, whose own messages may have any name.
+const maxKnown = 1000
 
 // NewSubscriptions makes a cache over a book.
 func NewSubscriptions(d *db.DB, b *Book) *Subscriptions {
@@ -152,7 +156,7 @@ func (s *Set) Wanting(f *fact.Fact) []*Endpoint {
 			w = append(w, e)
 		}
 	}
-	if !f.Private { // own messages may have any name: remembering them all would have no end
+	if o.known.Add(1) <= maxKnown {
 		o.wanting.Store(f.Kind, w)
 	}
 	return w

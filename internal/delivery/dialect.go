@@ -1,0 +1,63 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/webhook"
+)
+
+// Dialect is one foreign vocabulary on its way out: how an envelope looks, how it is signed, and what counts as success.
+type Dialect interface {
+	endpoint.Vocabulary
+	// Variant names the envelope that the endpoint gets: endpoints with the same variant share its bytes.
+	Variant(*endpoint.Endpoint) string
+	// Render makes the envelope of a fact. It may read; the same fact gives the same bytes as long as nobody's data was changed or erased.
+	Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error)
+	// Signer makes what signs the endpoint's requests. It is kept until the endpoint changes.
+	Signer(*endpoint.Endpoint) (Signer, error)
+	// MessageID is the id that the receiver sees in the headers and goes by when something comes twice.
+	MessageID(f *fact.Fact, d id.Delivery) string
+	// ContentType is the envelope's media type.
+	ContentType() string
+	// Policy is what holds where the endpoint's owner has not chosen otherwise.
+	Policy() Policy
+}
+
+// Signer dresses a request: headers with a fresh timestamp and signature. A *webhook.Signer is one.
+type Signer interface {
+	AppendHeaders(dst []webhook.Header, m webhook.Message) ([]webhook.Header, error)
+}
+
+// Policy says when a delivery has succeeded and when it is tried again.
+type Policy struct {
+	// Delays are the times before the second, third, … attempt, each varied by ±20 %.
+	Delays []time.Duration
+	// Timeout bounds an attempt.
+	Timeout time.Duration
+	// Only200 has nothing but the status 200 count as success; otherwise any 2xx does.
+	Only200 bool
+}
+
+// Usual is the policy of formats whose specification is silent: a first attempt and five retries.
+func Usual() Policy {
+	return Policy{
+		Delays:  []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour},
+		Timeout: 30 * time.Second,
+	}
+}
+
+func (p Policy) success(status int) bool {
+	return status == 200 || !p.Only200 && status > 200 && status < 300
+}
+
+// delays returns the endpoint's own delays, or the policy's.
+func (p Policy) delays(e *endpoint.Endpoint) []time.Duration {
+	if e.Options.Retry != nil {
+		return *e.Options.Retry
+	}
+	return p.Delays
+}

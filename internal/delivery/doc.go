@@ -1,0 +1,32 @@
+// Package delivery sends facts to webhook endpoints: at least once, signed, retried, and none in another's way.
+//
+// # The way of a delivery
+//
+// [Engine.Plan] runs inside the transaction that appends a fact. It writes a narrow row for each endpoint that wants the fact; as far as the
+// endpoint's lane has room, the row is leased to this node at once and handed to the lane in memory after the commit. What has no room
+// stays due in the table, and the poller claims it when there is room, as it does with retries and with what a dead node left behind. There
+// is one path for first tries, retries and redeliveries.
+//
+// A worker of the lane renders the envelope (once for all endpoints that share it), has it signed, and sends it through package egress. What
+// came of it goes to the settler, which writes the outcomes of many attempts in one transaction: the attempt is appended, and the delivery is
+// delivered, due again, or failed.
+//
+// # States
+//
+//	pending → delivered | failed | skipped; failed and skipped → pending by redelivery
+//
+// A pending row is due at an instant. While a node holds it, that instant is the end of the node's lease. Settling is conditional on owner and
+// attempt, so a node whose lease was taken over changes nothing. A node that starts again knows that its earlier self is dead and gives
+// back its leases at once.
+//
+// # Fairness
+//
+// Each endpoint has a lane of its own: at most 16 attempts at a time, a bounded queue, a circuit that opens after repeated failures and then lets
+// one probe through at a time, its own rate limit, its own order by key. A slow or dead endpoint never takes a worker from another.
+//
+// # What is promised
+//
+// A committed fact has exactly one delivery for each endpoint that was subscribed at its place; nothing is sent for what did not commit. A
+// delivery keeps its id and its bytes over all attempts; timestamp and signature are made anew. What was acknowledged survives the loss of the
+// process at any point; the price is that an attempt whose outcome was not yet on disk is made again, with the same id.
+package delivery

@@ -1,0 +1,265 @@
+package delivery
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// Record is a delivery as its endpoint's owner sees it.
+type Record struct {
+	ID        id.Delivery
+	Fact      *fact.Fact
+	Event     string // as the endpoint's format calls it
+	State     string // pending, delivered, failed or skipped
+	Attempts  []Attempt
+	Next      time.Time // of the next attempt; zero when there is none
+	CreatedAt time.Time
+}
+
+// Attempt is an attempt that was made.
+type Attempt struct {
+	Number       int
+	At           time.Time
+	Status       int    // of the answer, or 0
+	Code         string // why it failed without an answer, or ""
+	Detail       string
+	RequestHead  string // lines of "Name: value"
+	RequestBody  []byte // as sent; nil when it is not known any more
+	Exact        bool   // RequestBody's hash agrees with that of the bytes that were sent
+	ResponseHead string
+	ResponseBody []byte // the first 16 KiB
+	DNS          time.Duration
+	Connect      time.Duration
+	TLS          time.Duration
+	FirstByte    time.Duration
+	Total        time.Duration
+
+	hash []byte
+}
+
+// Filter selects deliveries. Zero fields select everything.
+type Filter struct {
+	State  string
+	Event  string // as the endpoint's format calls it
+	Since  time.Time
+	Until  time.Time
+	Before int64 // only facts with a lower number: where the page before ended
+	Limit  int
+}
+
+// stateNumbers are the states' names in the order of their numbers.
+var stateNumbers = []string{"pending", "delivered", "failed", "skipped"}
+
+// List returns an endpoint's deliveries, newest first, and whether there are more.
+func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (page []Record, more bool, err error) {
+	state := -1
+	for n, name := range stateNumbers {
+		if name == f.State {
+			state = n
+		}
+	}
+	if f.State != "" && state < 0 {
+		return nil, false, problem.New(problem.Invalid, "invalid_state", "There is no state %q; use one of %s.", f.State, strings.Join(stateNumbers, ", "))
+	}
+	before := f.Before
+	if before == 0 {
+		before = 1 << 53
+	}
+	until := int64(1) << 62
+	if !f.Until.IsZero() {
+		until = f.Until.UnixMicro()
+	}
+	since := int64(0)
+	if !f.Since.IsZero() {
+		since = f.Since.UnixMicro()
+	}
+	// A filter by event is not in the table: read on until the page is full or there is nothing left, within bounds.
+	const maxRounds = 20
+	for range maxRounds {
+		rows, err := e.rows(ctx, `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq < $3 AND d.at >= $4 AND d.at < $5 AND ($6 < 0 OR d.state = $6)
+			ORDER BY d.fact_seq DESC LIMIT $7`, to.Number, to.Org, before, since, until, state, f.Limit+1)
+		if err != nil {
+			return nil, false, err
+		}
+		records, err := e.records(ctx, to, rows)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range records {
+			if f.Event != "" && r.Event != f.Event {
+				continue
+			}
+			if len(page) == f.Limit {
+				return page, true, nil
+			}
+			page = append(page, r)
+		}
+		if len(rows) <= f.Limit {
+			return page, false, nil
+		}
+		before = rows[len(rows)-1].id.Seq
+	}
+	return page, true, nil
+}
+
+// Lookup returns one delivery of an endpoint, or a NotFound problem.
+func (e *Engine) Lookup(ctx context.Context, to *endpoint.Endpoint, d id.Delivery) (Record, error) {
+	if d.Endpoint != to.Number {
+		return Record{}, notFound(d)
+	}
+	rows, err := e.rows(ctx, "d.endpoint_id = $1 AND d.fact_seq = $2 AND d.day = $3 AND d.org_id = $4", d.Endpoint, d.Seq, d.Day, to.Org)
+	if err != nil {
+		return Record{}, err
+	}
+	records, err := e.records(ctx, to, rows)
+	if err != nil {
+		return Record{}, err
+	}
+	if len(records) == 0 {
+		return Record{}, notFound(d)
+	}
+	return records[0], nil
+}
+
+func notFound(d id.Delivery) error {
+	return problem.New(problem.NotFound, "delivery_not_found", "This webhook has no delivery %s.", d)
+}
+
+type row struct {
+	id    id.Delivery
+	at    int64
+	state int
+	due   int64
+}
+
+func (e *Engine) rows(ctx context.Context, where string, args ...any) ([]row, error) {
+	return db.All(e.DB.Read(ctx), func(r db.Rows) (v row, err error) {
+		return v, r.Scan(&v.id.Endpoint, &v.id.Seq, &v.id.Day, &v.at, &v.state, &v.due)
+	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, d.due FROM deliveries d WHERE "+where, args...)
+}
+
+// records reads what belongs to rows: the facts, the attempts, and the bytes that were sent.
+func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row) ([]Record, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	numbers := make([]int64, len(rows))
+	for i, r := range rows {
+		numbers[i] = r.id.Seq
+	}
+	all, err := ledger.Load(e.DB.Read(ctx), numbers)
+	if err != nil {
+		return nil, err
+	}
+	facts := map[int64]*fact.Fact{}
+	for _, f := range all {
+		facts[f.ID.Seq] = f
+	}
+	attempts, err := e.attempts(ctx, to, numbers)
+	if err != nil {
+		return nil, err
+	}
+	set := e.Subscriptions.Now()
+	records := make([]Record, 0, len(rows))
+	for _, r := range rows {
+		f := facts[r.id.Seq]
+		if f == nil {
+			continue // retention has taken it
+		}
+		rec := Record{ID: r.id, Fact: f, State: stateName(r.state), Attempts: attempts[r.id.Seq], CreatedAt: time.UnixMicro(r.at).UTC()}
+		rec.Event, _ = set.EventName(to.Format, f)
+		if r.state == pending {
+			rec.Next = time.UnixMicro(r.due).UTC()
+		}
+		if err := e.complete(ctx, to, &rec); err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
+func (e *Engine) attempts(ctx context.Context, to *endpoint.Endpoint, numbers []int64) (map[int64][]Attempt, error) {
+	list, err := json.Marshal(numbers)
+	if err != nil {
+		return nil, err
+	}
+	byFact := map[int64][]Attempt{}
+	rows, err := e.DB.Read(ctx).Query(`SELECT a.fact_seq, a.n, a.at, a.status, a.code, a.detail, a.dns, a.connect, a.tls, a.first_byte, a.total,
+		a.body_hash, a.request_head, a.response_head, a.response_body FROM attempts a
+		WHERE a.endpoint_id = $1 AND a.org_id = $2 AND a.fact_seq IN ints($3) ORDER BY a.fact_seq, a.n`, to.Number, to.Org, string(list))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var a Attempt
+		var seq, at, dns, connect, tls, first, total int64
+		var detail, requestHead, responseHead *string
+		if err := rows.Scan(&seq, &a.Number, &at, &a.Status, &a.Code, &detail, &dns, &connect, &tls, &first, &total, &a.hash, &requestHead, &responseHead,
+			&a.ResponseBody); err != nil {
+			return nil, err
+		}
+		a.At = time.UnixMicro(at).UTC()
+		a.Detail, a.RequestHead, a.ResponseHead = value(detail), value(requestHead), value(responseHead)
+		a.DNS, a.Connect, a.TLS, a.FirstByte, a.Total = micros(dns), micros(connect), micros(tls), micros(first), micros(total)
+		byFact[seq] = append(byFact[seq], a)
+	}
+	return byFact, rows.Err()
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// complete fills in the bytes that the attempts sent: kept ones where there are some, else rendered again, and says whether the hash agrees.
+func (e *Engine) complete(ctx context.Context, to *endpoint.Endpoint, r *Record) error {
+	if len(r.Attempts) == 0 {
+		return nil
+	}
+	s := e.prepare(to)
+	if s.bad != nil {
+		return nil //nolint:nilerr // an endpoint that cannot be sent to any more still has a log, without bodies
+	}
+	body, err := e.kept(e.DB.Read(ctx), r.ID.Seq, s.dialect.Variant(to))
+	erased := errors.Is(err, errErased) || r.Fact.Private && r.Fact.Data == nil
+	if body == nil && !erased {
+		if err == nil {
+			body, err = s.dialect.Render(ctx, r.Fact, to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if erased {
+		return nil
+	}
+	sum := sha256.Sum256(body)
+	it := &item{shared: &shared{fact: r.Fact}, id: r.ID, org: to.Org}
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		a.RequestBody, a.Exact = body, string(a.hash) == string(sum[:])
+		if a.RequestHead == "" && a.hash != nil {
+			if req, err := s.request(it, body, r.Event, a.At); err == nil {
+				a.RequestHead = headText(req.Header)
+			}
+		}
+	}
+	return nil
+}
