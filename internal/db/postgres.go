@@ -107,17 +107,24 @@ func (p *postgres) release(s session) { s.(*pgSession).c.Release() } // the pool
 type pgSession struct {
 	p       *postgres
 	c       *pgxpool.Conn
-	pending *pgx.Batch // statements whose results nobody waits for
-	texts   []string   // of pending, for errors
+	pending []pgLater // statements whose results nobody waits for
 	broke   bool
 
 	first, left int64 // numbers that this transaction may still give out
 }
 
+// pgLater is a statement that is sent with the next one whose result somebody waits for.
+type pgLater struct {
+	sql  string
+	args []any
+	bulk *Bulk
+	rows [][]any // of bulk
+}
+
 // begin opens the transaction, takes the configuration lock, and reads the instant, the revision and a block of numbers: four statements in
 // one round trip. The revision is read by a statement after the lock, so its snapshot is not older than the lock.
 func (s *pgSession) begin(ctx context.Context, exclusive bool) (instant, error) {
-	s.pending, s.texts, s.broke = nil, nil, false
+	s.pending, s.broke = nil, false
 	lock := "SELECT pg_advisory_xact_lock_shared($1)"
 	if exclusive {
 		lock = "SELECT pg_advisory_xact_lock($1)"
@@ -168,11 +175,7 @@ func (s *pgSession) later(sql string, args []any) error {
 	if err := s.guard(sql); err != nil {
 		return err
 	}
-	if s.pending == nil {
-		s.pending = &pgx.Batch{}
-	}
-	s.pending.Queue(s.p.text(sql), args...)
-	s.texts = append(s.texts, sql)
+	s.pending = append(s.pending, pgLater{sql: sql, args: args})
 	return nil
 }
 
@@ -188,15 +191,26 @@ func (s *pgSession) flush() error {
 
 // send runs all pending statements in one round trip.
 func (s *pgSession) send() error {
-	b, texts := s.pending, s.texts
-	s.pending, s.texts = nil, nil
-	r := s.c.SendBatch(background, b)
-	for i := range b.Len() {
+	pending := s.pending
+	s.pending = nil
+	var b pgx.Batch
+	for i := range pending {
+		l := &pending[i]
+		if l.bulk != nil {
+			var err error
+			if l.args, err = l.bulk.columns(l.rows); err != nil {
+				return fmt.Errorf("%w in %q", err, l.sql)
+			}
+		}
+		b.Queue(s.p.text(l.sql), l.args...)
+	}
+	r := s.c.SendBatch(background, &b)
+	for _, l := range pending {
 		tag, err := r.Exec()
 		if err != nil {
-			return errors.Join(fmt.Errorf("%w in %q", err, texts[i]), r.Close())
+			return errors.Join(fmt.Errorf("%w in %q", err, l.sql), r.Close())
 		}
-		if texts[i] == "COMMIT" && tag.String() != "COMMIT" {
+		if l.sql == "COMMIT" && tag.String() != "COMMIT" {
 			return errors.Join(fmt.Errorf("commit: the transaction had failed (%s)", tag), r.Close())
 		}
 	}
@@ -217,12 +231,20 @@ func (s *pgSession) query(sql string, args []any) (Rows, error) {
 	return rows, nil
 }
 
+// bulk adds rows to those that are pending for the same statement, so that a group's rows for a table go in with one statement. Rows of
+// different bulk statements may change places; a single statement keeps its place among them.
 func (s *pgSession) bulk(b *Bulk, rows [][]any) error {
-	columns, err := b.columns(rows)
-	if err != nil {
-		return err
+	if s.broke {
+		return errGroup
 	}
-	return s.later(b.many, columns)
+	for i := len(s.pending) - 1; i >= 0 && s.pending[i].bulk != nil; i-- {
+		if s.pending[i].bulk == b {
+			s.pending[i].rows = append(s.pending[i].rows, rows...)
+			return nil
+		}
+	}
+	s.pending = append(s.pending, pgLater{sql: b.many, bulk: b, rows: rows[:len(rows):len(rows)]})
+	return nil
 }
 
 func (s *pgSession) numbers(n int) (int64, error) {
@@ -277,7 +299,7 @@ func (s *pgSession) savepoint() error        { return s.run("SAVEPOINT job") }
 func (s *pgSession) releaseSavepoint() error { return s.run("RELEASE SAVEPOINT job") }
 
 func (s *pgSession) rollbackTo() error {
-	s.pending, s.texts = nil, nil
+	s.pending = nil
 	return s.run("ROLLBACK TO SAVEPOINT job")
 }
 
@@ -286,11 +308,7 @@ func (s *pgSession) commit() error {
 		s.rollback()
 		return errGroup
 	}
-	if s.pending == nil {
-		s.pending = &pgx.Batch{}
-	}
-	s.pending.Queue("COMMIT")
-	s.texts = append(s.texts, "COMMIT")
+	s.pending = append(s.pending, pgLater{sql: "COMMIT"})
 	err := s.send()
 	if err != nil {
 		s.rollback()
@@ -299,7 +317,7 @@ func (s *pgSession) commit() error {
 }
 
 func (s *pgSession) rollback() {
-	s.pending, s.texts = nil, nil
+	s.pending = nil
 	if !s.c.Conn().IsClosed() && s.c.Conn().PgConn().TxStatus() != 'I' {
 		_, _ = s.c.Exec(background, "ROLLBACK") // when this fails, the connection is gone and the server rolls back
 	}
