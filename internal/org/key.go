@@ -1,10 +1,19 @@
 package org
 
 import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 // Key is what is known of an API key, without the key itself.
@@ -35,21 +44,146 @@ type Principal struct {
 }
 
 // May tells whether the principal has the scope.
-func (p *Principal) May(s Scope) bool { panic("unwritten") }
+func (p *Principal) May(s Scope) bool { return slices.Contains(p.Scopes, s) }
 
 // CreateKey makes a key and returns it: 256 random bits after "sd_". Nobody can be shown it again.
 func CreateKey(tx *db.Tx, org int64, in KeyInput) (k Key, secret string, err error) {
-	panic("unwritten")
+	if err := in.check(); err != nil {
+		return Key{}, "", err
+	}
+	k = Key{ID: id.NewKey(), Name: in.Name, Scopes: distinct(in.Scopes), PerMinute: in.PerMinute, CreatedAt: tx.Now()}
+	kept, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return Key{}, "", err
+	}
+	if len(k.Scopes) == 0 {
+		k.Scopes, kept = Scopes(), []byte(every)
+	}
+	secret = id.Secret(prefix)
+	_, err = tx.Exec(`INSERT INTO api_keys (org_id, id, hash, name, scopes, per_minute, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		org, k.ID, hash(secret), k.Name, string(kept), k.PerMinute, tx.Micros())
+	if err != nil {
+		return Key{}, "", fmt.Errorf("create key: %w", err)
+	}
+	return k, secret, nil
+}
+
+const (
+	prefix = "sd_"
+	every  = `["*"]`
+)
+
+func hash(secret string) []byte {
+	h := sha256.Sum256([]byte(secret))
+	return h[:]
+}
+
+func (in KeyInput) check() error {
+	var f problem.Fields
+	if !utf8.ValidString(in.Name) || utf8.RuneCountInString(in.Name) > 200 || strings.ContainsFunc(in.Name, unicode.IsControl) {
+		f.Add("/name", "invalid", "A key's name has at most 200 characters on one line.")
+	}
+	for i, s := range in.Scopes {
+		if !slices.Contains(Scopes(), s) {
+			f.Add(fmt.Sprintf("/scopes/%d", i), "unknown_scope", "%q is not a scope; the scopes are %s.", s, list(Scopes()))
+		}
+	}
+	if in.PerMinute < 0 || in.PerMinute > 1_000_000 {
+		f.Add("/perMinute", "out_of_range", "A key's limit is 0 (none) to 1,000,000 requests per minute.")
+	}
+	return f.Err()
+}
+
+func list(scopes []Scope) string {
+	names := make([]string, len(scopes))
+	for i, s := range scopes {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}
+
+// distinct returns the scopes in the order of the specification, each once.
+func distinct(scopes []Scope) []Scope {
+	return slices.DeleteFunc(Scopes(), func(s Scope) bool { return !slices.Contains(scopes, s) })
+}
+
+func parseScopes(kept string) ([]Scope, error) {
+	if kept == every {
+		return Scopes(), nil
+	}
+	var scopes []Scope
+	err := json.Unmarshal([]byte(kept), &scopes)
+	return scopes, err
 }
 
 // Keys lists an organisation's keys, oldest first, the revoked ones too.
-func Keys(q db.Querier, org int64) ([]Key, error) { panic("unwritten") }
+func Keys(q db.Querier, org int64) ([]Key, error) {
+	return db.All(q, scanKey, `
+		SELECT id, name, scopes, per_minute, created_at, last_used_at, revoked_at FROM api_keys WHERE org_id = $1 ORDER BY key_no`, org)
+}
+
+func scanKey(r db.Rows) (Key, error) {
+	var k Key
+	var scopes string
+	var created int64
+	var used, revoked *int64
+	if err := r.Scan(&k.ID, &k.Name, &scopes, &k.PerMinute, &created, &used, &revoked); err != nil {
+		return Key{}, err
+	}
+	k.CreatedAt, k.LastUsedAt, k.RevokedAt = time.UnixMicro(created).UTC(), moment(used), moment(revoked)
+	var err error
+	k.Scopes, err = parseScopes(scopes)
+	return k, err
+}
+
+func moment(micros *int64) time.Time {
+	if micros == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*micros).UTC()
+}
 
 // RevokeKey ends a key; key_not_found. Ending it twice is fine.
-func RevokeKey(tx *db.Tx, org int64, key id.Key) error { panic("unwritten") }
+func RevokeKey(tx *db.Tx, org int64, key id.Key) error {
+	n, err := tx.Exec(`UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE org_id = $2 AND id = $3`, tx.Micros(), org, key)
+	if err != nil {
+		return fmt.Errorf("revoke key: %w", err)
+	}
+	if n == 0 {
+		return problem.New(problem.NotFound, "key_not_found", "There is no key %q here.", key)
+	}
+	return nil
+}
 
 // Authenticate finds out who presents a key: one look-up by its hash, whatever is presented. It fails with invalid_api_key.
-func Authenticate(q db.Querier, presented string) (*Principal, error) { panic("unwritten") }
+//
+// Nothing about a key can be learned from the time this takes: what is compared is a hash that the caller cannot choose.
+func Authenticate(q db.Querier, presented string) (*Principal, error) {
+	var p Principal
+	var scopes string
+	_, err := db.One(q, func(r db.Rows) (bool, error) {
+		return true, r.Scan(&p.Org, &p.OrgID, &p.Key, &scopes, &p.PerMinute)
+	}, `SELECT k.org_id, o.id, k.id, k.scopes, k.per_minute FROM api_keys k JOIN orgs o ON o.org_id = k.org_id
+		WHERE k.hash = $1 AND k.revoked_at IS NULL`, hash(presented))
+	if errors.Is(err, db.ErrNoRow) {
+		return nil, problem.New(problem.Unauthorized, "invalid_api_key",
+			"The API key is not valid. Send a key of this server in X-API-Key, or as a bearer token in Authorization.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("authenticate: %w", err)
+	}
+	if p.Scopes, err = parseScopes(scopes); err != nil {
+		return nil, fmt.Errorf("scopes of key %s: %w", p.Key, err)
+	}
+	return &p, nil
+}
 
 // Used notes that keys have been used. The caller collects for a while: it is a write.
-func Used(tx *db.Tx, org int64, keys ...id.Key) error { panic("unwritten") }
+func Used(tx *db.Tx, org int64, keys ...id.Key) error {
+	for _, k := range keys {
+		if err := tx.Later(`UPDATE api_keys SET last_used_at = $1 WHERE org_id = $2 AND id = $3`, tx.Micros(), org, k); err != nil {
+			return fmt.Errorf("note use of key: %w", err)
+		}
+	}
+	return nil
+}

@@ -9,11 +9,17 @@
 package org
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 // Org is an organisation.
@@ -37,13 +43,76 @@ type Input struct {
 
 // Create makes an organisation. A slug that was derived from the name is made unique; one that was given and is taken is a conflict,
 // slug_taken.
-func Create(tx *db.Tx, in Input) (Org, error) { panic("unwritten") }
+func Create(tx *db.Tx, in Input) (Org, error) {
+	o := Org{ID: id.NewOrg(), Slug: in.Slug, Name: strings.TrimSpace(in.Name), Currency: in.Currency, Timezone: in.Timezone, CreatedAt: tx.Now()}
+	if o.Currency == "" {
+		o.Currency = "USD"
+	}
+	if o.Timezone == "" {
+		o.Timezone = "UTC"
+	}
+	if err := o.check(in.Slug != ""); err != nil {
+		return Org{}, err
+	}
+	var err error
+	if o.Slug, err = freeSlug(tx, o.Slug, o.Name); err != nil {
+		return Org{}, err
+	}
+	o.No, err = db.One(tx, db.Value[int64], `
+		INSERT INTO orgs (id, slug, name, currency, timezone, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING org_id`,
+		o.ID, o.Slug, o.Name, o.Currency, o.Timezone, tx.Micros())
+	if err != nil {
+		return Org{}, fmt.Errorf("create organisation: %w", err)
+	}
+	return o, nil
+}
+
+func (o Org) check(slug bool) error {
+	var f problem.Fields
+	if n := utf8.RuneCountInString(o.Name); n < 1 || n > 200 || !utf8.ValidString(o.Name) || strings.ContainsFunc(o.Name, unicode.IsControl) {
+		f.Add("/name", "invalid", "Give the organisation a name of 1 to 200 characters on one line.")
+	}
+	if slug && !validSlug(o.Slug) {
+		f.Add("/slug", "invalid", "A slug has 1 to 64 of the characters a-z 0-9 -, and neither begins nor ends with -.")
+	}
+	if !o.Currency.Valid() {
+		f.Add("/currency", "invalid", "%q is not a currency; use a code of ISO 4217 such as EUR.", o.Currency)
+	}
+	if _, err := time.LoadLocation(o.Timezone); err != nil || o.Timezone == "Local" {
+		f.Add("/timezone", "invalid", "%q is not a time zone; use an IANA name such as Europe/Oslo.", o.Timezone)
+	}
+	return f.Err()
+}
+
+const columns = `org_id, id, slug, name, currency, timezone, created_at`
+
+func scan(r db.Rows) (Org, error) {
+	var o Org
+	var created int64
+	err := r.Scan(&o.No, &o.ID, &o.Slug, &o.Name, &o.Currency, &o.Timezone, &created)
+	o.CreatedAt = time.UnixMicro(created).UTC()
+	return o, err
+}
 
 // ByNumber finds an organisation by its number; org_not_found.
-func ByNumber(q db.Querier, no int64) (Org, error) { panic("unwritten") }
+func ByNumber(q db.Querier, no int64) (Org, error) {
+	o, err := db.One(q, scan, `SELECT `+columns+` FROM orgs WHERE org_id = $1`, no)
+	if errors.Is(err, db.ErrNoRow) {
+		return Org{}, problem.New(problem.NotFound, "org_not_found", "There is no such organisation.")
+	}
+	return o, err
+}
 
 // BySlug finds an organisation by its slug; org_not_found.
-func BySlug(q db.Querier, slug string) (Org, error) { panic("unwritten") }
+func BySlug(q db.Querier, slug string) (Org, error) {
+	o, err := db.One(q, scan, `SELECT `+columns+` FROM orgs WHERE slug = $1`, slug)
+	if errors.Is(err, db.ErrNoRow) {
+		return Org{}, problem.New(problem.NotFound, "org_not_found", "There is no organisation with the slug %q.", slug)
+	}
+	return o, err
+}
 
 // All lists the organisations, oldest first.
-func All(q db.Querier) ([]Org, error) { panic("unwritten") }
+func All(q db.Querier) ([]Org, error) {
+	return db.All(q, scan, `SELECT `+columns+` FROM orgs ORDER BY org_id`)
+}
