@@ -57,7 +57,7 @@ func (c *Client) dial(ctx context.Context, r *Request, timing *Timing) (*conn, *
 	}
 	k := &conn{Conn: raw, raw: raw, probe: newProbe(raw), key: r.PoolKey, origin: r.Target.origin, born: time.Now()}
 	peer, _ := netip.ParseAddrPort(raw.RemoteAddr().String())
-	k.public = !c.policy.opened(peer.Addr().Unmap())
+	k.public = isPublic(peer.Addr().Unmap())
 	if r.Target.plain {
 		return k, nil
 	}

@@ -38,7 +38,7 @@ func startDNSWith(t testing.TB, answer dnsAnswer, overTCP func(net.Conn, []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +47,9 @@ func startDNSWith(t testing.TB, answer dnsAnswer, overTCP func(net.Conn, []byte)
 	go s.serveTCP(tcp, answer, overTCP)
 	s.resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var d net.Dialer
+		if network == "tcp" {
+			return d.DialContext(ctx, network, tcp.Addr().String())
+		}
 		return d.DialContext(ctx, network, udp.LocalAddr().String())
 	}}
 	return s

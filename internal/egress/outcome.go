@@ -48,7 +48,7 @@ type Outcome struct {
 	// Truncated reports that the answer's body was longer than Body.
 	Truncated bool
 
-	// Public reports that the other end has an address that is open to everyone. An answer from an address that the
+	// Public reports that the other end has an address of the public internet. An answer from a private network that the
 	// operator opened may hold what its owner would not show to a tenant.
 	Public bool
 

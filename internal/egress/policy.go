@@ -86,7 +86,7 @@ func (p *Policy) permit(to netip.AddrPort, plain bool) *Refused {
 		return errAddress
 	case p.opened(addr):
 		return nil
-	case special.SafeAddr(addr) != nil:
+	case !isPublic(addr):
 		return errAddress
 	case plain:
 		return errPlain

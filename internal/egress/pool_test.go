@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 )
@@ -173,6 +174,8 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 }
 
 func TestManySendersAtOnce(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // after the receiver and the client have been closed
 	r := receive(t, func(conn net.Conn, in *bufio.Reader) {
 		for i := 0; ; i++ {
 			req, err := http.ReadRequest(in)

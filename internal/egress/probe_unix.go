@@ -28,7 +28,7 @@ func newProbe(c net.Conn) *probe {
 	p.look = func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		p.quiet = err == syscall.EAGAIN || err == syscall.EINTR //nolint:errorlint // an errno, never wrapped
+		p.quiet = err == syscall.EAGAIN || err == syscall.EINTR
 	}
 	return p
 }

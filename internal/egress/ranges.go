@@ -11,6 +11,9 @@ import (
 // What it lacks is added here: mapped addresses (unwrapped before it is asked) and the services in [metadata].
 var special = ssrf.New(ssrf.WithAnyNetwork(), ssrf.WithAnyPort())
 
+// isPublic reports whether an unwrapped address is one of the public internet.
+func isPublic(addr netip.Addr) bool { return special.SafeAddr(addr) == nil }
+
 // metadata lists the addresses at which clouds hand credentials to whoever asks from inside. They stay refused even where
 // an operator has opened a network that covers them. Some are public addresses, which no registry lists.
 var metadata = map[netip.Addr]bool{

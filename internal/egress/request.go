@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -69,7 +70,7 @@ func (r *Request) appendHead(b []byte, agent string) ([]byte, error) {
 	switch r.Method {
 	case "":
 		b = append(b, "POST"...)
-	case "GET", "POST", "PUT", "PATCH", "DELETE":
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		b = append(b, r.Method...)
 	default:
 		return b, errMethod
@@ -88,7 +89,7 @@ func (r *Request) appendHead(b []byte, agent string) ([]byte, error) {
 		}
 		b = appendField(b, f)
 	}
-	if len(r.Body) > 0 || r.Method != "GET" {
+	if len(r.Body) > 0 || r.Method != http.MethodGet {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, int64(len(r.Body)), 10)
 		b = append(b, "\r\n"...)

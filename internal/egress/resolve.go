@@ -2,6 +2,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,7 +29,7 @@ func (p *Policy) CheckURL(ctx context.Context, raw string) (*Target, error) {
 	if err == nil {
 		return t, nil
 	}
-	if refused, ok := err.(*Refused); ok { //nolint:errorlint // resolve returns it bare
+	if errors.As(err, &refused) {
 		return nil, refused
 	}
 	if refused := p.unlessOpened(t); refused != nil {
@@ -86,9 +87,6 @@ var localDomains = []string{"localhost", "local", "internal", "home.arpa"}
 // isLocalName reports whether a name belongs to some private network by its form: a single label (localhost, metadata), or
 // under a domain that is reserved for such (metadata.google.internal, x.svc.cluster.local).
 func isLocalName(name string) bool {
-	if name == "" {
-		return false
-	}
 	return !strings.Contains(name, ".") || slices.ContainsFunc(localDomains, func(domain string) bool {
 		return name == domain || strings.HasSuffix(name, "."+domain)
 	})

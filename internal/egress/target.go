@@ -99,13 +99,17 @@ func checkText(raw string) *Refused {
 	if !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return errScheme
 	}
-	// Up to the first slash, so that https://a#@b and https://a?@b, which some read as host b, are refused too.
-	authority, _, _ := strings.Cut(rest, "/")
+	// For the @ up to the first slash, so that https://a#@b and https://a?@b, which some read as host b, are refused too.
+	beforePath, _, _ := strings.Cut(rest, "/")
+	authority, _, _ := strings.Cut(beforePath, "?")
+	authority, _, _ = strings.Cut(authority, "#")
 	switch {
-	case strings.Contains(authority, "@"):
+	case strings.Contains(beforePath, "@"):
 		return refuse(ReasonURL, "The URL contains user information (an @ before the path). Leave it out and send credentials in an Authorization header.")
 	case strings.HasPrefix(authority, "[") && strings.Contains(authority, "%"):
 		return errZone
+	case strings.Contains(authority, "%"):
+		return refuse(ReasonHost, "The host is percent-encoded. Write it plainly.")
 	}
 	return nil
 }
@@ -154,9 +158,6 @@ func hostName(text string) (string, *Refused) {
 	if !isASCII(text) || strings.Contains(name, "xn--") {
 		ascii, err := lookup.ToASCII(strings.TrimRight(text, "."))
 		if err != nil {
-			return "", errName
-		}
-		if _, err := lookup.ToUnicode(ascii); err != nil {
 			return "", errName
 		}
 		name = ascii + text[len(strings.TrimRight(text, ".")):]
