@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"regexp"
 	"time"
 )
 
@@ -20,7 +19,7 @@ type Config struct {
 	Now func() time.Time
 	// Log receives what has no caller to return to. slog.Default when nil.
 	Log *slog.Logger
-	// MaxConns bounds PostgreSQL's pool, 8 when 0.
+	// MaxConns bounds PostgreSQL's pool, 8 when 0, at least 2: the writer keeps one.
 	MaxConns int
 	// MaxPages bounds SQLite's file, for tests of a full disk; 0 means no bound.
 	MaxPages int
@@ -61,10 +60,9 @@ var (
 
 // DB is an open database. It is safe for use by many goroutines.
 type DB struct {
-	engine  backend
-	group   *group
-	log     *slog.Logger
-	onClose []func()
+	engine backend
+	group  *group
+	log    *slog.Logger
 }
 
 // backend is what the two engines do differently.
@@ -124,9 +122,6 @@ type reader struct {
 
 func (r reader) Query(sql string, args ...any) (Rows, error) { return r.b.read(r.ctx, sql, args) }
 
-// lists are the two forms in which a parameter holds a list as JSON text: ints($1) and texts($1), to be used after IN.
-var lists = regexp.MustCompile(`\b(ints|texts)\((\$\d+)\)`)
-
 // All runs a query and returns what scan makes of each row.
 func All[T any](q Querier, scan func(Rows) (T, error), sql string, args ...any) ([]T, error) {
 	rows, err := q.Query(sql, args...)
@@ -163,6 +158,7 @@ func One[T any](q Querier, scan func(Rows) (T, error), sql string, args ...any) 
 	if err != nil {
 		return zero, err
 	}
+	rows.Close() // an error may come after the first row
 	return v, rows.Err()
 }
 

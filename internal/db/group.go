@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,8 +14,15 @@ import (
 // maxGroup bounds how many functions share one transaction. More would make each wait longer for little gain.
 const maxGroup = 256
 
-// errGroup is what everybody in a group gets when its transaction was ended by one of them.
-var errGroup = errors.New("the group's transaction was ended by one of its functions; nothing was written")
+// Errors that are nobody's own.
+var (
+	// errGroup is what everybody in a group gets when its transaction was ended by one of them.
+	errGroup = errors.New("the group's transaction was ended by one of its functions; nothing was written")
+	// errApart says that a group failed in a way that may spare the others when each runs under its own savepoint.
+	errApart = errors.New("run apart")
+	// errGoexit is what a group gets when a function of it ended the writer's goroutine.
+	errGoexit = errors.New("a function called runtime.Goexit; in a test, that is what t.Fatal does")
+)
 
 // Write runs fn in the group's transaction and returns after that is on disk. key orders the functions of one group on PostgreSQL, so that
 // several nodes take the same hot rows in the same order; "" where fn takes no hot rows.
@@ -28,6 +34,7 @@ func (d *DB) Write(ctx context.Context, key string, fn func(*Tx) error) error {
 
 // job is a function that waits for its turn.
 type job struct {
+	ctx       context.Context // the caller's; it counts until the function is begun
 	fn        func(*Tx) error
 	key       string
 	alone     bool // wants no company
@@ -39,6 +46,18 @@ type job struct {
 	err   error
 }
 
+// begin takes the job for the writer. It reports false when its caller has gone away.
+func (j *job) begin() bool {
+	if !j.begun.CompareAndSwap(false, true) {
+		return false
+	}
+	if err := j.ctx.Err(); err != nil {
+		j.done <- err
+		return false
+	}
+	return true
+}
+
 // group is the one writer of a node.
 type group struct {
 	b      backend
@@ -48,6 +67,12 @@ type group struct {
 	mu      sync.RWMutex // guards closed against sends on jobs
 	closed  bool
 	stopped chan struct{}
+
+	// The writer's own.
+	s       session // nil when there is none that is fit for use
+	current []*job  // the group that is being run
+	next    *job    // a job that did not fit the last group
+	last    int     // how large that was
 }
 
 func newGroup(b backend) *group {
@@ -58,7 +83,10 @@ func newGroup(b backend) *group {
 
 // do hands a job to the writer and waits for its result.
 func (g *group) do(ctx context.Context, j *job) error {
-	j.done = make(chan error, 1)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j.ctx, j.done = ctx, make(chan error, 1)
 	g.mu.RLock()
 	if g.closed {
 		g.mu.RUnlock()
@@ -94,172 +122,222 @@ func (g *group) close() {
 
 // loop takes what waits and runs it, group after group.
 func (g *group) loop() {
-	defer close(g.stopped)
-	var s session
-	var next *job // a job that did not fit the last group
-	var jobs []*job
-	last := 0
-	for {
-		jobs = jobs[:0]
-		if next != nil {
-			jobs, next = append(jobs, next), nil
-		} else if j, ok := <-g.jobs; ok {
-			jobs = append(jobs, j)
-		} else {
-			break
+	finished := false
+	defer func() {
+		if finished {
+			close(g.stopped)
+			return
 		}
-		jobs, next = g.gather(jobs, last)
-		last = len(jobs)
-		jobs = slices.DeleteFunc(jobs, func(j *job) bool { return !j.begun.CompareAndSwap(false, true) })
-		if len(jobs) == 0 {
-			continue
-		}
-		if s == nil {
-			var err error
-			if s, err = g.b.session(context.Background()); err != nil {
-				answer(jobs, err)
-				continue
-			}
-		}
-		s = g.run(s, jobs)
+		// A function ended this goroutine. Its group fails, and another goroutine takes over.
+		g.release()
+		answer(g.current, errGoexit)
+		go g.loop()
+	}()
+	for g.take() {
+		g.run(slices.DeleteFunc(g.current, func(j *job) bool { return !j.begin() }))
 	}
-	if s != nil {
-		g.b.release(s)
+	g.release()
+	finished = true
+}
+
+// take waits for a job and gathers a group. It reports false when the group is closed and everything has been run.
+func (g *group) take() bool {
+	g.current = g.current[:0]
+	if g.next != nil {
+		g.current, g.next = append(g.current, g.next), nil
+	} else if j, ok := <-g.jobs; ok {
+		g.current = append(g.current, j)
+	} else {
+		return false
 	}
+	g.gather()
+	g.last = len(g.current)
+	return true
 }
 
 // gather adds what waits to the group. A short linger pays only under load: when the last group was larger than what waits now, its callers
 // are about to come back.
-func (g *group) gather(jobs []*job, last int) (group []*job, next *job) {
+func (g *group) gather() {
 	lingered := false
-	for !jobs[0].alone && len(jobs) < maxGroup {
+	for !g.current[0].alone && len(g.current) < maxGroup {
 		select {
 		case j, ok := <-g.jobs:
 			if !ok {
-				return jobs, nil
+				return
 			}
 			if j.alone {
-				return jobs, j
+				g.next = j
+				return
 			}
-			jobs = append(jobs, j)
+			g.current = append(g.current, j)
 			continue
 		default:
 		}
-		if lingered || last <= 4 || len(jobs) >= last {
-			break
+		if lingered || g.last <= 4 || len(g.current) >= g.last {
+			return
 		}
 		lingered = true
 		time.Sleep(g.linger)
 	}
-	return jobs, nil
 }
 
-// run runs a group and answers its callers. It returns the session, or nil when that is not fit for use any more.
-func (g *group) run(s session, jobs []*job) session {
-	slices.SortStableFunc(jobs, func(a, b *job) int { return cmp.Compare(a.key, b.key) })
+// run runs a group and answers its callers.
+func (g *group) run(jobs []*job) {
+	g.current = jobs
+	if len(jobs) == 0 {
+		return
+	}
+	var err error
 	if jobs[0].alone {
-		jobs[0].err = runAlone(context.Background(), s, jobs[0].exclusive, jobs[0].fn)
-		jobs[0].done <- jobs[0].err
-		return g.keep(s)
+		err = g.alone(jobs[0])
+	} else {
+		slices.SortStableFunc(jobs, func(a, b *job) int { return cmp.Compare(a.key, b.key) })
+		err = g.together(jobs)
 	}
-	err := g.plain(s, jobs)
-	for try := 1; err != nil && try <= maxRetries; try++ {
-		if !errors.Is(err, errApart) && !s.mustRetry(err) {
-			break
-		}
-		if s.mustRetry(err) {
-			pause(context.Background(), try)
-		}
-		err = g.apart(s, jobs)
-	}
-	if err != nil {
-		for _, j := range jobs {
-			j.err = fmt.Errorf("write: %w", err)
-		}
+	if g.s != nil && !g.s.usable() {
+		g.release()
 	}
 	for _, j := range jobs {
+		if err != nil {
+			j.err = fmt.Errorf("write: %w", err)
+		}
 		j.done <- j.err
 	}
-	return g.keep(s)
 }
 
-func (g *group) keep(s session) session {
-	if s.usable() {
-		return s
+// alone runs a job that wants no company.
+func (g *group) alone(j *job) error {
+	if g.s == nil {
+		var err error
+		if g.s, err = g.b.session(background); err != nil {
+			return err
+		}
 	}
-	g.b.release(s)
+	j.err = runAlone(background, g.s, j.exclusive, j.fn)
 	return nil
 }
 
-// errApart says that a group failed in a way that may spare the others when each runs under its own savepoint.
-var errApart = errors.New("run apart")
+// together runs jobs in one transaction. The error is everybody's; each job's own is in the job.
+func (g *group) together(jobs []*job) error {
+	at, err := g.begin()
+	if err == nil {
+		err = g.plain(at, jobs)
+	}
+	for try := 1; err != nil && try <= maxRetries; try++ {
+		if g.s == nil || !g.s.usable() {
+			break
+		}
+		conflict := g.s.mustRetry(err)
+		if !conflict && !errors.Is(err, errApart) {
+			break
+		}
+		if conflict {
+			pause(background, try)
+		}
+		err = g.apart(jobs)
+	}
+	return err
+}
+
+// begin begins a transaction, on a new connection when the one at hand died while it was idle.
+func (g *group) begin() (instant, error) {
+	for {
+		fresh := g.s == nil
+		if fresh {
+			var err error
+			if g.s, err = g.b.session(background); err != nil {
+				return instant{}, err
+			}
+		}
+		at, err := g.s.begin(background, false)
+		if err == nil || fresh || g.s.usable() {
+			return at, err
+		}
+		g.release()
+	}
+}
+
+func (g *group) release() {
+	if g.s != nil {
+		g.b.release(g.s)
+		g.s = nil
+	}
+}
 
 // plain runs all jobs in one transaction without savepoints: a failure that wrote nothing costs nothing, any other rolls the group back
-// and returns errApart.
-func (g *group) plain(s session, jobs []*job) error {
-	at, err := s.begin(context.Background(), false)
-	if err != nil {
-		return err
-	}
+// and, when there are others in it, returns errApart.
+func (g *group) plain(at instant, jobs []*job) error {
 	for i, j := range jobs {
-		j.tx = &Tx{s: s, instant: at}
+		j.tx = &Tx{s: g.s, instant: at}
 		j.err = j.tx.call(j.fn)
-		if j.err != nil && (j.tx.dirty || j.tx.failed != nil || !s.usable()) {
-			return g.abandon(s, jobs[:i+1], errApart)
+		if j.err == nil || !j.tx.dirty && j.tx.failed == nil && g.s.usable() {
+			continue
 		}
-	}
-	if err := s.commit(); err != nil {
-		if s.mustRetry(err) || len(jobs) == 1 {
-			return g.abandon(s, jobs, err)
+		switch {
+		case !g.s.usable():
+			return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, j.err))
+		case g.s.mustRetry(j.err):
+			return g.abandon(jobs[:i+1], j.err)
+		case len(jobs) == 1:
+			return g.abandon(jobs, nil)
 		}
-		return g.abandon(s, jobs, fmt.Errorf("%w: %w", errApart, err))
+		return g.abandon(jobs[:i+1], errApart)
 	}
-	for _, j := range jobs {
-		j.tx.ended(j.err == nil)
+	if err := g.s.commit(); err != nil {
+		if len(jobs) > 1 && g.s.usable() && !g.s.mustRetry(err) {
+			err = fmt.Errorf("%w: %w", errApart, err)
+		}
+		return g.abandon(jobs, err)
 	}
+	g.committed(jobs)
 	return nil
 }
 
 // apart runs each job under its own savepoint, so that one that fails undoes only itself.
-func (g *group) apart(s session, jobs []*job) error {
-	at, err := s.begin(context.Background(), false)
+func (g *group) apart(jobs []*job) error {
+	s := g.s
+	at, err := s.begin(background, false)
 	if err != nil {
 		return err
 	}
 	for i, j := range jobs {
 		j.tx = &Tx{s: s, instant: at}
 		if err := s.savepoint(); err != nil {
-			return g.abandon(s, jobs[:i], err)
+			return g.abandon(jobs[:i], err)
 		}
 		j.err = j.tx.call(j.fn)
 		if j.err == nil {
 			j.err = s.flush()
 		}
 		if j.err != nil && s.mustRetry(j.err) {
-			return g.abandon(s, jobs[:i+1], j.err)
+			return g.abandon(jobs[:i+1], j.err)
 		}
 		if j.err != nil {
 			if err := s.rollbackTo(); err != nil {
 				// The error ended the whole transaction. Nobody is told that anything was written.
-				return g.abandon(s, jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, j.err))
+				return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, j.err))
 			}
 		}
 		if err := s.releaseSavepoint(); err != nil {
-			return g.abandon(s, jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, err))
+			return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, err))
 		}
 	}
 	if err := s.commit(); err != nil {
-		return g.abandon(s, jobs, err)
+		return g.abandon(jobs, err)
 	}
-	for _, j := range jobs {
-		j.tx.ended(j.err == nil)
-	}
+	g.committed(jobs)
 	return nil
 }
 
+func (g *group) committed(jobs []*job) {
+	for _, j := range jobs {
+		j.tx.ended(j.err == nil)
+	}
+}
+
 // abandon rolls back and tells the functions that ran so.
-func (g *group) abandon(s session, ran []*job, err error) error {
-	s.rollback()
+func (g *group) abandon(ran []*job, err error) error {
+	g.s.rollback()
 	for _, j := range ran {
 		j.tx.ended(false)
 	}
@@ -270,11 +348,4 @@ func answer(jobs []*job, err error) {
 	for _, j := range jobs {
 		j.done <- err
 	}
-}
-
-// panicError is a panic in a function, turned into that function's error.
-type panicError struct{ value any }
-
-func (p panicError) Error() string {
-	return fmt.Sprintf("panic in a transaction: %v\n%s", p.value, debug.Stack())
 }

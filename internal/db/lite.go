@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -91,6 +90,7 @@ type liteStmt struct {
 	query driver.StmtQueryContext
 	close func() error
 	args  []driver.NamedValue // reused
+	want  int                 // how many arguments it takes
 }
 
 // maxStmts bounds the cache; all statements of this program are a few hundred constant texts.
@@ -106,28 +106,17 @@ func (c *liteConn) prepare(sql string) (*liteStmt, error) {
 			delete(c.stmts, text)
 		}
 	}
-	st, err := c.raw.Prepare(numbered(sql))
+	if err := single(sql); err != nil {
+		return nil, fmt.Errorf("%w in %q", err, sql)
+	}
+	text, want := numbered(sql)
+	st, err := c.raw.Prepare(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, sql)
 	}
-	s := &liteStmt{exec: st.(driver.StmtExecContext), query: st.(driver.StmtQueryContext), close: st.Close}
+	s := &liteStmt{exec: st.(driver.StmtExecContext), query: st.(driver.StmtQueryContext), close: st.Close, want: want}
 	c.stmts[sql] = s
 	return s, nil
-}
-
-// numbered rewrites $1 to ?1, the only numbered parameters that every SQLite driver understands alike, and lists to json_each.
-func numbered(sql string) string {
-	if !strings.Contains(sql, "$") {
-		return sql
-	}
-	sql = lists.ReplaceAllString(sql, "(SELECT value FROM json_each($2))")
-	b := []byte(sql)
-	for i := 0; i+1 < len(b); i++ {
-		if b[i] == '$' && b[i+1] >= '1' && b[i+1] <= '9' {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }
 
 func (c *liteConn) Close() error {
@@ -140,6 +129,9 @@ func (c *liteConn) Close() error {
 
 // bind fills the statement's argument slice.
 func (s *liteStmt) bind(args []any) error {
+	if len(args) != s.want {
+		return fmt.Errorf("%d arguments for %d parameters", len(args), s.want)
+	}
 	if cap(s.args) < len(args) {
 		s.args = make([]driver.NamedValue, len(args))
 		for i := range s.args {
@@ -166,7 +158,7 @@ func (c *liteConn) exec(sql string, args []any) (int64, error) {
 		return 0, err
 	}
 	if err := s.bind(args); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%w in %q", err, sql)
 	}
 	r, err := s.exec.ExecContext(background, s.args)
 	if err != nil {
@@ -184,18 +176,19 @@ func (c *liteConn) query(ctx context.Context, sql string, args []any) (*liteRows
 		return nil, err
 	}
 	if err := s.bind(args); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w in %q", err, sql)
 	}
 	r, err := s.query.QueryContext(background, s.args)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, sql)
 	}
-	return &liteRows{ctx: ctx, rows: r, row: make([]driver.Value, len(r.Columns()))}, nil
+	return &liteRows{ctx: ctx, sql: sql, rows: r, row: make([]driver.Value, len(r.Columns()))}, nil
 }
 
 // liteRows reads the rows of a query. Between rows it looks whether its context has ended.
 type liteRows struct {
 	ctx     context.Context
+	sql     string
 	rows    driver.Rows
 	row     []driver.Value
 	err     error
@@ -237,7 +230,12 @@ func (r *liteRows) Scan(dest ...any) error {
 	return nil
 }
 
-func (r *liteRows) Err() error { return r.err }
+func (r *liteRows) Err() error {
+	if r.err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w in %q", r.err, r.sql)
+}
 
 func (r *liteRows) Close() {
 	if r.closed {
@@ -253,6 +251,9 @@ func (r *liteRows) Close() {
 }
 
 func (l *lite) read(ctx context.Context, sql string, args []any) (Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	var c *liteConn
 	select {
 	case c = <-l.pool:
@@ -314,23 +315,26 @@ func (l *lite) Close() error {
 
 // backup uses VACUUM INTO: consistent, compact, and beside running readers and writers. The file must not exist.
 func (l *lite) backup(_ context.Context, file string) error {
-	if _, err := os.Stat(file); err == nil {
+	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s exists already; choose a new file", file)
 	}
-	part := file + ".part"
-	_ = os.Remove(part)
+	part, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".part-*") // mode 0600 from the first byte; SQLite takes an empty file
+	if err != nil {
+		return err
+	}
+	defer os.Remove(part.Name())
+	if err := part.Close(); err != nil {
+		return err
+	}
 	c, err := l.connect()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.exec("VACUUM INTO $1", []any{part}); err != nil {
-		return errors.Join(err, os.Remove(part))
-	}
-	if err := os.Chmod(part, 0o600); err != nil {
+	if _, err := c.exec("VACUUM INTO $1", []any{part.Name()}); err != nil {
 		return err
 	}
-	return os.Rename(part, file)
+	return os.Rename(part.Name(), file)
 }
 
 func (l *lite) check(ctx context.Context) ([]string, error) {
@@ -359,7 +363,7 @@ type liteSession struct {
 	c     *liteConn
 	now   func() time.Time
 	last  time.Time
-	broke bool // a function tried to end the transaction
+	broke bool // a function tried to end the transaction, or the connection is in one that does not end
 
 	next, stored int64 // the counter of numbers in this transaction; 0 before it was read
 }
@@ -377,7 +381,8 @@ func (l *lite) release(s session) { _ = s.(*liteSession).c.Close() }
 func (s *liteSession) begin(context.Context, bool) (instant, error) {
 	s.broke, s.next, s.stored = false, 0, 0
 	if _, err := s.c.exec("BEGIN IMMEDIATE", nil); err != nil {
-		return instant{}, err
+		s.broke = !s.mustRetry(err)
+		return instant{}, fmt.Errorf("begin: %w", err)
 	}
 	rows, err := s.c.query(background, "SELECT revision FROM configuration", nil)
 	var revision int64
@@ -409,10 +414,11 @@ func (s *liteSession) exec(sql string, args []any) (int64, error) {
 
 // guard refuses what would end the transaction under its neighbours, and everything after that.
 func (s *liteSession) guard(sql string) error {
-	if s.broke = s.broke || endsTransaction(sql); s.broke {
+	err := allowed(sql)
+	if s.broke = s.broke || errors.Is(err, errGroup); s.broke {
 		return errGroup
 	}
-	return nil
+	return err
 }
 
 func (s *liteSession) later(sql string, args []any) error {
@@ -517,25 +523,3 @@ func (s *liteSession) mustRetry(err error) bool {
 }
 
 func (s *liteSession) usable() bool { return !s.broke }
-
-// endsTransaction tells whether a statement is one of the transaction's own verbs, which belong to this package.
-func endsTransaction(sql string) bool {
-	s := strings.TrimLeft(sql, " \t\r\n;")
-	if len(s) < 3 {
-		return false
-	}
-	switch s[0] | 0x20 {
-	case 'b', 'c', 'r', 's', 'e', 'a':
-	default:
-		return false
-	}
-	word := s
-	if i := strings.IndexAny(s, " \t\r\n;"); i >= 0 {
-		word = s[:i]
-	}
-	switch strings.ToUpper(word) {
-	case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "END", "ABORT", "START":
-		return true
-	}
-	return false
-}

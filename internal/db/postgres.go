@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 )
 
 // configurationLock is the advisory lock that every transaction shares and Configure takes alone.
@@ -37,6 +39,7 @@ func openPostgres(ctx context.Context, c Config) (*postgres, error) {
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 8
 	}
+	cfg.MaxConns = max(cfg.MaxConns, 2)
 	for name, v := range map[string]string{
 		"application_name":                    "stagedoor",
 		"statement_timeout":                   "30000",
@@ -86,19 +89,43 @@ func (p *postgres) text(sql string) string {
 }
 
 func (p *postgres) read(ctx context.Context, sql string, args []any) (Rows, error) {
-	rows, err := p.pool.Query(ctx, p.text(sql), args...)
-	if err != nil {
+	if err := single(sql); err != nil {
 		return nil, fmt.Errorf("%w in %q", err, sql)
 	}
-	return rows, nil
+	rows, err := p.pool.Query(ctx, p.text(sql), args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %q", orClosed(err), sql)
+	}
+	return pgRows{rows, sql}, nil
+}
+
+// pgRows says which query an error comes from.
+type pgRows struct {
+	pgx.Rows
+	sql string
+}
+
+func (r pgRows) Err() error {
+	if err := r.Rows.Err(); err != nil {
+		return fmt.Errorf("%w in %q", err, r.sql)
+	}
+	return nil
 }
 
 func (p *postgres) session(ctx context.Context) (session, error) {
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, orClosed(err)
 	}
 	return &pgSession{p: p, c: c}, nil
+}
+
+// orClosed says ErrClosed in the pool's stead.
+func orClosed(err error) error {
+	if errors.Is(err, puddle.ErrClosedPool) {
+		return ErrClosed
+	}
+	return err
 }
 
 func (p *postgres) release(s session) { s.(*pgSession).c.Release() } // the pool drops a connection that is not idle
@@ -142,7 +169,7 @@ func (s *pgSession) begin(ctx context.Context, exclusive bool) (instant, error) 
 	if err == nil {
 		err = r.QueryRow().Scan(&micros, &revision, &number)
 	}
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err = cmp.Or(err, r.Close()); err != nil {
 		s.rollback()
 		return instant{}, fmt.Errorf("begin: %w", err)
 	}
@@ -151,10 +178,11 @@ func (s *pgSession) begin(ctx context.Context, exclusive bool) (instant, error) 
 }
 
 func (s *pgSession) guard(sql string) error {
-	if s.broke = s.broke || endsTransaction(sql); s.broke {
+	err := allowed(sql)
+	if s.broke = s.broke || errors.Is(err, errGroup); s.broke {
 		return errGroup
 	}
-	return nil
+	return err
 }
 
 func (s *pgSession) exec(sql string, args []any) (int64, error) {
@@ -208,10 +236,12 @@ func (s *pgSession) send() error {
 	for _, l := range pending {
 		tag, err := r.Exec()
 		if err != nil {
-			return errors.Join(fmt.Errorf("%w in %q", err, l.sql), r.Close())
+			_ = r.Close() // says the same
+			return fmt.Errorf("%w in %q", err, l.sql)
 		}
 		if l.sql == "COMMIT" && tag.String() != "COMMIT" {
-			return errors.Join(fmt.Errorf("commit: the transaction had failed (%s)", tag), r.Close())
+			_ = r.Close()
+			return fmt.Errorf("commit: the transaction had failed (%s)", tag)
 		}
 	}
 	return r.Close()
@@ -228,7 +258,7 @@ func (s *pgSession) query(sql string, args []any) (Rows, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, sql)
 	}
-	return rows, nil
+	return pgRows{rows, sql}, nil
 }
 
 // bulk adds rows to those that are pending for the same statement, so that a group's rows for a table go in with one statement. Rows of
@@ -252,24 +282,8 @@ func (s *pgSession) numbers(n int) (int64, error) {
 		if err := s.flush(); err != nil {
 			return 0, err
 		}
-		// Consecutive numbers need one block: blocks taken one after another have others' between them.
-		blocks := (n + numbersBlock - 1) / numbersBlock
-		var next int64
-		for range blocks {
-			var v int64
-			if err := s.c.QueryRow(background, "SELECT nextval('numbers')").Scan(&v); err != nil {
-				return 0, err
-			}
-			if next != 0 && v != next { // somebody came between: start anew with this one
-				s.first, s.left = v, 0
-			} else if next == 0 {
-				s.first, s.left = v, 0
-			}
-			s.left += numbersBlock
-			next = v + numbersBlock
-		}
-		if int64(n) > s.left {
-			return 0, fmt.Errorf("could not get %d consecutive numbers", n)
+		if err := s.draw(int64(n)); err != nil {
+			return 0, err
 		}
 	}
 	first := s.first
@@ -277,6 +291,34 @@ func (s *pgSession) numbers(n int) (int64, error) {
 	s.left -= int64(n)
 	return first, nil
 }
+
+// draw takes blocks from the sequence until n consecutive numbers are at hand. Blocks that one statement takes follow upon each other, but
+// for the rare moment when somebody else's comes between: then it goes on from there.
+func (s *pgSession) draw(n int64) error {
+	for tries := 0; s.left < n; tries++ {
+		if tries == 100 {
+			return fmt.Errorf("could not get %d consecutive numbers", n)
+		}
+		blocks, err := All(sessionQuerier{s}, Value[int64], "SELECT nextval('numbers') FROM generate_series(1, $1)", (n+numbersBlock-1)/numbersBlock)
+		if err != nil {
+			return err
+		}
+		for _, block := range blocks {
+			if block != s.first+s.left {
+				s.first, s.left = block, 0
+			}
+			s.left += numbersBlock
+			if s.left >= n {
+				break // what is drawn beyond is a gap
+			}
+		}
+	}
+	return nil
+}
+
+type sessionQuerier struct{ s session }
+
+func (q sessionQuerier) Query(sql string, args ...any) (Rows, error) { return q.s.query(sql, args) }
 
 func (s *pgSession) bump() (int64, error) {
 	if err := s.flush(); err != nil {

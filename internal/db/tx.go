@@ -3,7 +3,8 @@ package db
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -11,9 +12,11 @@ import (
 type Tx struct {
 	s       session
 	instant instant
-	dirty   bool  // a statement may have changed something
-	bumped  bool  // it raised the configuration's revision
-	failed  error // the first statement that failed
+	dirty   bool    // a statement may have changed something
+	bumped  bool    // it raised the configuration's revision
+	failed  error   // the first statement that failed
+	rows    *txRows // of the query that is being read, nil when there is none
+	over    bool    // the function has returned
 
 	onCommit []func()
 	onEnd    []func(committed bool)
@@ -58,6 +61,9 @@ func (t *Tx) Revision() int64 { return t.instant.revision }
 
 // Bump raises the configuration's revision and returns the new one. It is for functions of [DB.Configure].
 func (t *Tx) Bump() (int64, error) {
+	if err := t.ready(); err != nil {
+		return 0, err
+	}
 	t.dirty = true
 	r, err := t.s.bump()
 	if err != nil {
@@ -71,23 +77,37 @@ func (t *Tx) Bump() (int64, error) {
 // Bumped tells whether this transaction has raised the revision: what it then reads of the configuration is not yet true for others.
 func (t *Tx) Bumped() bool { return t.bumped }
 
-// Exec runs a statement and returns the number of rows that it changed.
+// Exec runs a statement and returns the number of rows that it changed: 0 for a statement that is not about rows.
 func (t *Tx) Exec(sql string, args ...any) (int64, error) {
+	if err := t.ready(); err != nil {
+		return 0, err
+	}
 	n, err := t.s.exec(sql, args)
-	if n > 0 || err != nil {
+	v := verb(sql)
+	counts := is(v, "INSERT", "UPDATE", "DELETE")
+	if n > 0 && counts || err != nil || !counts && !readOnly(sql) {
 		t.dirty = true
+	}
+	if !counts && !is(v, "WITH") {
+		n = 0 // SQLite still counts for the statement before
 	}
 	return n, t.fail(err)
 }
 
 // Later runs a statement whose result nobody needs, now or with the statements that follow, in order, before the commit.
 func (t *Tx) Later(sql string, args ...any) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
 	t.dirty = true
 	return t.fail(t.s.later(sql, args))
 }
 
-// Query runs a query, or a statement with RETURNING. The rows must be closed before the next statement.
+// Query runs a query, or a statement with RETURNING. The rows must be closed before the next statement, which fails otherwise.
 func (t *Tx) Query(sql string, args ...any) (Rows, error) {
+	if err := t.ready(); err != nil {
+		return nil, err
+	}
 	if !readOnly(sql) {
 		t.dirty = true
 	}
@@ -95,13 +115,17 @@ func (t *Tx) Query(sql string, args ...any) (Rows, error) {
 	if err != nil {
 		return nil, t.fail(err)
 	}
-	return &txRows{Rows: rows, tx: t}, nil
+	t.rows = &txRows{Rows: rows, tx: t}
+	return t.rows, nil
 }
 
 // Bulk runs a statement once for each row, as [Tx.Later] would. The rows must not be changed until the transaction ends.
 func (t *Tx) Bulk(b *Bulk, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
+	}
+	if err := t.ready(); err != nil {
+		return err
 	}
 	t.dirty = true
 	return t.fail(t.s.bulk(b, rows))
@@ -110,6 +134,9 @@ func (t *Tx) Bulk(b *Bulk, rows [][]any) error {
 // Numbers returns the first of n consecutive numbers that nobody else has or will have. A transaction that begins after another was
 // committed gets higher ones. Gaps are normal.
 func (t *Tx) Numbers(n int) (first int64, err error) {
+	if err := t.ready(); err != nil {
+		return 0, err
+	}
 	t.dirty = true
 	first, err = t.s.numbers(n)
 	return first, t.fail(err)
@@ -122,6 +149,26 @@ func (t *Tx) OnCommit(f func()) { t.onCommit = append(t.onCommit, f) }
 // first.
 func (t *Tx) OnEnd(f func(committed bool)) { t.onEnd = append(t.onEnd, f) }
 
+// Errors of functions that go about their transaction in a wrong way.
+var (
+	errOver     = errors.New("the transaction is over")
+	errRowsOpen = errors.New("a statement while the rows of a query are still open; close them first")
+)
+
+// ready tells whether the transaction takes a statement. After one has failed it takes no more: PostgreSQL would refuse them, and on SQLite
+// a failure may have ended the transaction, so that they would be written on their own.
+func (t *Tx) ready() error {
+	switch {
+	case t.over:
+		return errOver
+	case t.failed != nil:
+		return t.failed
+	case t.rows != nil:
+		return t.fail(errRowsOpen)
+	}
+	return nil
+}
+
 func (t *Tx) fail(err error) error {
 	if err != nil && t.failed == nil {
 		t.failed = err
@@ -129,19 +176,25 @@ func (t *Tx) fail(err error) error {
 	return err
 }
 
-// call runs fn and makes sure that a failed statement or a panic ends as an error.
+// call runs fn and makes sure that a failed statement or a panic ends as an error, and that no rows stay open.
 func (t *Tx) call(fn func(*Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.dirty = true
-			err = panicError{p}
-			t.fail(err)
+			err = t.fail(fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack()))
+		}
+		if t.rows != nil {
+			t.rows.Close()
+		}
+		t.over = true
+		switch {
+		case err == nil:
+			err = t.failed
+		case t.failed != nil && !errors.Is(err, t.failed):
+			err = fmt.Errorf("%w (%w)", err, t.failed) // whether to run again is seen from what the statement said
 		}
 	}()
-	if err := fn(t); err != nil {
-		return err
-	}
-	return t.failed
+	return fn(t)
 }
 
 func (t *Tx) ended(committed bool) {
@@ -155,26 +208,29 @@ func (t *Tx) ended(committed bool) {
 	}
 }
 
-// readOnly tells whether a statement cannot change anything. When in doubt it says no.
-func readOnly(sql string) bool {
-	s := strings.TrimLeft(sql, " \t\r\n(")
-	if len(s) < 6 || !strings.EqualFold(s[:6], "SELECT") && !strings.EqualFold(s[:4], "WITH") {
-		return false
-	}
-	if s[0]|0x20 == 's' {
-		return true
-	}
-	u := strings.ToUpper(s)
-	return !strings.Contains(u, "INSERT ") && !strings.Contains(u, "UPDATE ") && !strings.Contains(u, "DELETE ")
-}
-
-// txRows notes an error that comes while reading.
+// txRows are the rows of a transaction's query. It notes an error that comes while reading.
 type txRows struct {
 	Rows
 	tx *Tx
 }
 
+func (r *txRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
 func (r *txRows) Err() error { return r.tx.fail(r.Rows.Err()) }
+
+func (r *txRows) Close() {
+	r.Rows.Close()
+	_ = r.Err()
+	if r.tx.rows == r {
+		r.tx.rows = nil
+	}
+}
 
 // WriteAlone runs fn in a transaction of its own. On SQLite that is the group's transaction with nobody else in it.
 func (d *DB) WriteAlone(ctx context.Context, fn func(*Tx) error) error {
@@ -188,6 +244,9 @@ func (d *DB) Configure(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (d *DB) alone(ctx context.Context, exclusive bool, fn func(*Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if d.Engine() == SQLite {
 		return d.group.do(ctx, &job{fn: fn, alone: true, exclusive: exclusive})
 	}
