@@ -5,7 +5,8 @@
 //
 //	draft → published ⇄ postponed, published → completed, any of these but draft → cancelled
 //
-// and cancelled and completed are the end. "Past" is no state: it follows from [Event.EndsAt].
+// and cancelled and completed are the end. "Past" is no state: it follows from [Event.EndsAt]. A wall clock that a change of the clocks
+// skips is read with the offset before it (02:30 becomes 03:30), and of one that comes twice the first is meant.
 //
 // Facts begin with the publication: nothing that happens to a draft is told to anybody. From then on each change appends exactly one fact,
 // and a change that changes nothing appends none. Every fact's data is a [Snapshot]: the whole public event as it was then, with the names
@@ -47,18 +48,6 @@ type Event struct {
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }
-
-// Venue is where an event takes place. Every field may be empty.
-type Venue struct {
-	ID      int64 // 0 when all the others are empty
-	Name    string
-	City    string
-	Region  string
-	Country string // ISO 3166-1 alpha-2
-}
-
-// Location returns "city, region or country": the region where there is one, else the country.
-func (v Venue) Location() string { panic("unwritten") }
 
 // Status is where an event stands.
 type Status string
@@ -114,65 +103,3 @@ type Input struct {
 	Currency    money.Currency // the organisation's when empty
 	Status      Status         // Published when empty, or Draft
 }
-
-// Create makes an event. It fails with event_exists when the id is taken, and with field errors.
-func (c *Calendar) Create(tx *db.Tx, org int64, in Input) (Event, error) { panic("unwritten") }
-
-// Patch is a change to an event: what is nil stays. An empty text clears its field.
-type Patch struct {
-	Version     int64 // If-Match: the version that the change was made for; 0 for whatever there is
-	Name        *string
-	Description *string
-	Category    *string
-	URL         *string
-	Online      *bool
-	StartLocal  *string
-	EndLocal    *string
-	Timezone    *string
-	AllDay      *bool
-	Venue       *string
-	City        *string
-	Region      *string
-	Country     *string
-	Currency    *money.Currency
-	Status      *Status
-}
-
-// Update changes an event. It fails with event_not_found, version_mismatch, invalid_transition and field errors. Status cancelled stops
-// the sale; orders stay as they are.
-func (c *Calendar) Update(tx *db.Tx, org int64, event id.Event, p Patch) (Event, error) {
-	panic("unwritten")
-}
-
-// Cancel is Update with the status cancelled. Cancelling twice is fine.
-func (c *Calendar) Cancel(tx *db.Tx, org int64, event id.Event) (Event, error) { panic("unwritten") }
-
-// Delete takes an event that never had an order out of the calendar; its id stays taken. It fails with event_not_found,
-// version_mismatch, and event_has_orders: such an event can be cancelled instead. version is If-Match, 0 for whatever there is.
-func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) error {
-	panic("unwritten")
-}
-
-// ByID finds an event; event_not_found.
-func ByID(q db.Querier, org int64, event id.Event) (Event, error) { panic("unwritten") }
-
-// Lock is ByID, and keeps others from changing the event or its stock until the transaction ends.
-func Lock(tx *db.Tx, org int64, event id.Event) (Event, error) { panic("unwritten") }
-
-// LockNo is Lock for an event's number.
-func LockNo(tx *db.Tx, org, eventNo int64) (Event, error) { panic("unwritten") }
-
-// Filter says which events a list shows.
-type Filter struct {
-	Venue     string    // the venue's name, upper and lower case alike; empty for all
-	Status    string    // "active" (or empty): published and not ended; "past", "cancelled", "draft", "all"
-	Now       time.Time // what "ended" is measured at
-	SortBy    string    // "date" (or empty), "name", "venue", "lastUpdated"
-	SortOrder string    // "asc" (or empty), "desc"
-	Limit     int       // 1 to 100; 50 when 0
-	Offset    int
-}
-
-// List returns a page of an organisation's events and how many there are in all. It fails with field errors, whose pointers name the
-// query parameters.
-func List(q db.Querier, org int64, f Filter) (page []Event, total int, err error) { panic("unwritten") }

@@ -37,4 +37,48 @@ type Snapshot struct {
 }
 
 // Snapshot returns the event as facts show it.
-func (e Event) Snapshot() Snapshot { panic("unwritten") }
+func (e Event) Snapshot() Snapshot {
+	s := Snapshot{
+		EventID: e.ID, Name: e.Name, Description: e.Description, Category: e.Category, URL: e.URL, Online: e.Online,
+		StartLocal: e.StartLocal, EndLocal: e.EndLocal, Timezone: e.Timezone, AllDay: e.AllDay,
+		StartsAt: fact.Instant(e.StartsAt), EndsAt: fact.Instant(e.EndsAt),
+		VenueID: e.Venue.ID, Venue: e.Venue.Name, City: e.Venue.City, Region: e.Venue.Region, Country: e.Venue.Country,
+		Currency: e.Currency, Status: e.Status, Version: e.Version,
+		CreatedAt: fact.Instant(e.CreatedAt), UpdatedAt: fact.Instant(e.UpdatedAt),
+	}
+	if !e.PreviousStart.IsZero() {
+		previous := fact.Instant(e.PreviousStart)
+		s.PreviousStart = &previous
+	}
+	return s
+}
+
+// differences names the fields of the snapshot that the event's owner changed.
+func differences(old, e Event) []string {
+	var names []string
+	for _, f := range []struct {
+		name      string
+		different bool
+	}{
+		{"name", e.Name != old.Name},
+		{"description", e.Description != old.Description},
+		{"category", e.Category != old.Category},
+		{"url", e.URL != old.URL},
+		{"online", e.Online != old.Online},
+		{"startLocal", e.StartLocal != old.StartLocal},
+		{"endLocal", e.EndLocal != old.EndLocal},
+		{"timezone", e.Timezone != old.Timezone},
+		{"allDay", e.AllDay != old.AllDay},
+		{"venue", e.Venue.Name != old.Venue.Name},
+		{"city", e.Venue.City != old.Venue.City},
+		{"region", e.Venue.Region != old.Venue.Region},
+		{"country", e.Venue.Country != old.Venue.Country},
+		{"currency", e.Currency != old.Currency},
+		{"status", e.Status != old.Status},
+	} {
+		if f.different {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,121 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+const (
+	row = `event_no, org_id, id, name, description, category, url, online, venue_id, start_local, end_local, timezone, all_day, starts_at,
+		ends_at, previous_start, currency, status, version, created_at, updated_at`
+	columns = `e.event_no, e.id, e.name, e.description, e.category, e.url, e.online, e.start_local, e.end_local, e.timezone, e.all_day,
+		e.starts_at, e.ends_at, e.previous_start, e.currency, e.status, e.version, e.created_at, e.updated_at,
+		v.venue_id, v.name, v.city, v.region, v.country`
+	// Only the event's row is locked: a venue is shared by many.
+	locked = `WITH e AS (SELECT ` + row + ` FROM events WHERE org_id = $1 AND status <> 'deleted' AND `
+	joined = ` /*for update*/) SELECT ` + columns + ` FROM e LEFT JOIN venues v ON v.venue_id = e.venue_id`
+)
+
+// ByID finds an event; event_not_found.
+func ByID(q db.Querier, org int64, event id.Event) (Event, error) {
+	return found(db.One(q, scan, `SELECT `+columns+` FROM events e LEFT JOIN venues v ON v.venue_id = e.venue_id
+		WHERE e.org_id = $1 AND e.id = $2 AND e.status <> 'deleted'`, org, event))
+}
+
+// Lock is ByID, and keeps others from changing the event or its stock until the transaction ends.
+func Lock(tx *db.Tx, org int64, event id.Event) (Event, error) {
+	return found(db.One(tx, scan, locked+`id = $2`+joined, org, event))
+}
+
+// LockNo is Lock for an event's number.
+func LockNo(tx *db.Tx, org, eventNo int64) (Event, error) {
+	return found(db.One(tx, scan, locked+`event_no = $2`+joined, org, eventNo))
+}
+
+func found(e Event, err error) (Event, error) {
+	if errors.Is(err, db.ErrNoRow) {
+		return Event{}, problem.New(problem.NotFound, "event_not_found", "There is no such event here.")
+	}
+	if err != nil {
+		return Event{}, fmt.Errorf("load event: %w", err)
+	}
+	return e, nil
+}
+
+func scan(r db.Rows) (Event, error) {
+	var e Event
+	var starts, ends, created, updated int64
+	var previous, venue *int64
+	var place [4]*string
+	err := r.Scan(&e.No, &e.ID, &e.Name, &e.Description, &e.Category, &e.URL, &e.Online, &e.StartLocal, &e.EndLocal, &e.Timezone, &e.AllDay,
+		&starts, &ends, &previous, &e.Currency, &e.Status, &e.Version, &created, &updated,
+		&venue, &place[0], &place[1], &place[2], &place[3])
+	if err != nil {
+		return Event{}, err
+	}
+	e.StartsAt, e.EndsAt, e.CreatedAt, e.UpdatedAt = moment(starts), moment(ends), moment(created), moment(updated)
+	if previous != nil {
+		e.PreviousStart = moment(*previous)
+	}
+	if venue != nil {
+		e.Venue = Venue{ID: *venue, Name: *place[0], City: *place[1], Region: *place[2], Country: *place[3]}
+	}
+	return e, nil
+}
+
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// insert writes a new event and fills in its number; event_exists.
+func (e *Event) insert(tx *db.Tx, org int64) error {
+	if err := e.Venue.settle(tx, org); err != nil {
+		return err
+	}
+	no, err := db.One(tx, db.Value[int64], `
+		INSERT INTO events (org_id, id, name, description, category, url, online, venue_id, start_local, end_local, timezone, all_day,
+			starts_at, ends_at, currency, status, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+		ON CONFLICT DO NOTHING RETURNING event_no`,
+		org, e.ID, e.Name, e.Description, e.Category, e.URL, e.Online, e.Venue.orNull(), e.StartLocal, e.EndLocal, e.Timezone, e.AllDay,
+		e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), e.Currency, e.Status, e.Version, e.CreatedAt.UnixMicro(), e.UpdatedAt.UnixMicro())
+	if errors.Is(err, db.ErrNoRow) {
+		return errExists(e.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("insert event: %w", err)
+	}
+	e.No = no
+	return nil
+}
+
+func errExists(e id.Event) error {
+	return problem.New(problem.Conflict, "event_exists", "There is an event %s already; change it, or choose another eventId.", e)
+}
+
+// update writes a changed event.
+func (e *Event) update(tx *db.Tx, org int64) error {
+	if err := e.Venue.settle(tx, org); err != nil {
+		return err
+	}
+	var previous *int64
+	if !e.PreviousStart.IsZero() {
+		micros := e.PreviousStart.UnixMicro()
+		previous = &micros
+	}
+	_, err := tx.Exec(`
+		UPDATE events SET name = $1, description = $2, category = $3, url = $4, online = $5, venue_id = $6, start_local = $7, end_local = $8,
+			timezone = $9, all_day = $10, starts_at = $11, ends_at = $12, previous_start = $13, currency = $14, status = $15,
+			version = $16, updated_at = $17
+		WHERE org_id = $18 AND event_no = $19`,
+		e.Name, e.Description, e.Category, e.URL, e.Online, e.Venue.orNull(), e.StartLocal, e.EndLocal,
+		e.Timezone, e.AllDay, e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), previous, e.Currency, e.Status,
+		e.Version, e.UpdatedAt.UnixMicro(), org, e.No)
+	if err != nil {
+		return fmt.Errorf("update event %s: %w", e.ID, err)
+	}
+	return nil
+}
