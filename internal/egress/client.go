@@ -97,6 +97,9 @@ func (c *Client) Do(ctx context.Context, r *Request) Outcome {
 	if s.out, err = r.appendHead(s.out[:0], c.agent); err != nil {
 		return a.failed(explain(ctx, err, errHeader))
 	}
+	if c.running.Err() != nil {
+		return a.failed(errCancelled)
+	}
 	if ctx.Err() != nil {
 		return a.failed(explain(ctx, ctx.Err(), errCancelled))
 	}

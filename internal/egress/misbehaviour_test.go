@@ -225,6 +225,9 @@ func TestCloseEndsAttempts(t *testing.T) {
 	if out := c.Do(context.Background(), &egress.Request{Target: target(t, r.url)}); out.Code != egress.CodeCancelled {
 		t.Errorf("Do after Close = %+v, want code %q", out, egress.CodeCancelled)
 	}
+	if n := r.accepted.Load(); n != 1 {
+		t.Errorf("%d connections were made, want none after Close", n)
+	}
 	c.Close() // twice is fine
 }
 
