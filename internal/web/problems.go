@@ -95,7 +95,7 @@ func demand(header http.Header, p *problem.Error) {
 	}
 	if p.Kind == problem.Unauthorized {
 		challenge := `Bearer realm="stagedoor"`
-		if p.Code == "invalid_credentials" {
+		if p.Code == "invalid_api_key" {
 			challenge += `, error="invalid_token"` // RFC 6750 §3.1
 		}
 		header.Set("WWW-Authenticate", challenge)

@@ -1,0 +1,197 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// book is a list of keys that counts how often it is asked.
+type book struct {
+	mu    sync.Mutex
+	keys  map[string]*access.Principal
+	asked int
+	used  []id.Key
+}
+
+func (b *book) find(_ context.Context, key string) (*access.Principal, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked++
+	if p := b.keys[key]; p != nil {
+		return p, nil
+	}
+	return nil, problem.New(problem.Unauthorized, "invalid_api_key", "The key is not valid.")
+}
+
+func (b *book) note(_ context.Context, _ int64, keys ...id.Key) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = append(b.used, keys...)
+	return nil
+}
+
+func newBook() *book {
+	return &book{keys: map[string]*access.Principal{
+		"sd_a": {Org: 1, Key: "key_a", Scopes: []access.Scope{access.EventsRead}},
+		"sd_b": {Org: 2, Key: "key_b", Scopes: []access.Scope{access.EventsRead}, PerMinute: 2},
+	}}
+}
+
+func request(header ...string) *http.Request {
+	r, _ := http.NewRequest("GET", "http://localhost/api/v1/events?api_key=sd_a&access_token=sd_a", nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	return r
+}
+
+func TestCredentials(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		header []string
+		code   string // of the problem; "" when let in
+		kind   problem.Kind
+	}{
+		{"API key", []string{"X-API-Key", "sd_a"}, "", 0},
+		{"bearer token", []string{"Authorization", "Bearer sd_a"}, "", 0},
+		{"the scheme's case does not count", []string{"Authorization", "bearer  sd_a"}, "", 0},
+		{"the same key twice", []string{"X-API-Key", "sd_a", "Authorization", "Bearer sd_a"}, "", 0},
+		{"two different keys", []string{"X-API-Key", "sd_a", "Authorization", "Bearer sd_b"}, "ambiguous_credentials", problem.Invalid},
+		{"two different headers", []string{"X-API-Key", "sd_a", "X-API-Key", "sd_b"}, "ambiguous_credentials", problem.Invalid},
+		{"none, and a query is none", nil, "missing_api_key", problem.Unauthorized},
+		{"empty", []string{"X-API-Key", ""}, "missing_api_key", problem.Unauthorized},
+		{"another scheme", []string{"Authorization", "Basic c2RfYTo="}, "unsupported_scheme", problem.Unauthorized},
+		{"unknown key", []string{"X-API-Key", "sd_z"}, "invalid_api_key", problem.Unauthorized},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, _, err := access.New(access.Config{Find: newBook().find}).Enter(request(c.header...), access.EventsRead)
+			if c.code == "" {
+				if err != nil || p.Key != "key_a" {
+					t.Errorf("Enter with %q = %+v, %v; want key_a", c.header, p, err)
+				}
+				return
+			}
+			if got := problem.As(err); got == nil || got.Code != c.code || got.Kind != c.kind {
+				t.Errorf("Enter with %q: error %v; want %s of kind %d", c.header, err, c.code, c.kind)
+			}
+		})
+	}
+}
+
+func TestScopeIsNeeded(t *testing.T) {
+	_, _, err := access.New(access.Config{Find: newBook().find}).Enter(request("X-API-Key", "sd_a"), access.EventsWrite)
+	if p := problem.As(err); p == nil || p.Code != "insufficient_scope" || p.Kind != problem.Forbidden {
+		t.Errorf("Enter for events:write with events:read only: error %v, want insufficient_scope", err)
+	}
+}
+
+func TestRevokedKeyEndsWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		d := access.New(access.Config{Find: b.find})
+		for range 5 {
+			if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err != nil {
+				t.Fatalf("Enter: %v", err)
+			}
+		}
+		if b.asked != 1 {
+			t.Errorf("the keys were looked up %d times for 5 requests at once, want 1", b.asked)
+		}
+		delete(b.keys, "sd_a")
+		time.Sleep(time.Second)
+		if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); !problem.Is(err, "invalid_api_key") {
+			t.Errorf("Enter a second after the key was revoked: error %v, want invalid_api_key", err)
+		}
+	})
+}
+
+func TestLimitOfAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := access.New(access.Config{Find: newBook().find})
+		enter := func() (http.Header, error) {
+			_, limit, err := d.Enter(request("X-API-Key", "sd_b"), access.EventsRead)
+			h := http.Header{}
+			limit.Header(h)
+			return h, err
+		}
+		for i, want := range []string{`"key";r=1;t=30`, `"key";r=0;t=60`} {
+			h, err := enter()
+			if err != nil || h.Get("RateLimit") != want || h.Get("RateLimit-Policy") != `"key";q=2;w=60` {
+				t.Errorf("request %d of 2 a minute: %v, %v; want RateLimit %s", i+1, h, err, want)
+			}
+		}
+		h, err := enter()
+		p := problem.As(err)
+		if p == nil || p.Code != "rate_limited" || p.RetryAfter != 30*time.Second || h.Get("RateLimit") != `"key";r=0;t=60` {
+			t.Errorf("request 3 of 2 a minute: %v, %v; want rate_limited for 30 s", h, err)
+		}
+		time.Sleep(30 * time.Second)
+		if _, err := enter(); err != nil {
+			t.Errorf("after the wait: %v, want to be let in", err)
+		}
+		if h, err := func() (http.Header, error) {
+			_, limit, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead)
+			h := http.Header{}
+			limit.Header(h)
+			return h, err
+		}(); err != nil || len(h) != 0 {
+			t.Errorf("a key without a limit: %v, %v; want no headers", h, err)
+		}
+	})
+}
+
+func TestUseIsNotedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		d := access.New(access.Config{Find: b.find, Used: b.note})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); d.Run(ctx) }()
+		enter := func(key string) {
+			if _, _, err := d.Enter(request("X-API-Key", key), access.EventsRead); err != nil {
+				t.Errorf("Enter: %v", err)
+			}
+		}
+		for range 3 {
+			enter("sd_a")
+		}
+		time.Sleep(time.Minute + time.Millisecond)
+		if want := []id.Key{"key_a"}; !slices.Equal(b.used, want) {
+			t.Errorf("noted after a minute: %v, want %v", b.used, want)
+		}
+		enter("sd_b")
+		cancel()
+		<-ended
+		if want := []id.Key{"key_a", "key_b"}; !slices.Equal(b.used, want) {
+			t.Errorf("noted in the end: %v, want %v", b.used, want)
+		}
+	})
+}
+
+func TestFailureToLookUpIsNotRemembered(t *testing.T) {
+	b := newBook()
+	broken := true
+	d := access.New(access.Config{Find: func(ctx context.Context, key string) (*access.Principal, error) {
+		if broken {
+			return nil, errors.New("the database is away")
+		}
+		return b.find(ctx, key)
+	}})
+	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err == nil || problem.As(err) != nil {
+		t.Errorf("Enter without a database: error %v, want an internal one", err)
+	}
+	broken = false
+	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err != nil {
+		t.Errorf("Enter after that: %v", err)
+	}
+}

@@ -1,0 +1,75 @@
+package access
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"golang.org/x/time/rate"
+)
+
+// Limit is what is left of a principal's budget. The zero Limit is no limit.
+type Limit struct {
+	PerMinute int           // the budget
+	Remaining int           // requests that would pass now
+	Full      time.Duration // until the budget is whole again
+}
+
+// Header sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10 §3 and §4), or nothing for no limit.
+func (l Limit) Header(h http.Header) {
+	if l.PerMinute == 0 {
+		return
+	}
+	h.Set("RateLimit-Policy", fmt.Sprintf(`"key";q=%d;w=60`, l.PerMinute))
+	h.Set("RateLimit", fmt.Sprintf(`"key";r=%d;t=%d`, l.Remaining, seconds(l.Full)))
+}
+
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// limiter returns the key's bucket, which outlives what is remembered of the key. The door is locked.
+func (d *Door) limiter(p *Principal) *rate.Limiter {
+	if p.PerMinute == 0 {
+		delete(d.limits, p.Key)
+		return nil
+	}
+	l := d.limits[p.Key]
+	if l == nil || l.Burst() != p.PerMinute {
+		l = rate.NewLimiter(rate.Limit(p.PerMinute)/60, p.PerMinute)
+		d.limits[p.Key] = l
+	}
+	return l
+}
+
+// forgetLimits drops the buckets that are full: a new one would be no different. The door is locked.
+func (d *Door) forgetLimits() {
+	now := d.config.Now()
+	for key, l := range d.limits {
+		if l.TokensAt(now) >= float64(l.Burst()) {
+			delete(d.limits, key)
+		}
+	}
+}
+
+// take takes one request from the budget.
+func (v *visitor) take(now time.Time) (Limit, error) {
+	if v.limiter == nil {
+		return Limit{}, nil
+	}
+	passed := v.limiter.AllowN(now, 1)
+	left, perSecond := max(0, v.limiter.TokensAt(now)), float64(v.limiter.Limit())
+	limit := Limit{
+		PerMinute: v.PerMinute,
+		Remaining: int(left),
+		Full:      time.Duration((float64(v.PerMinute) - left) / perSecond * float64(time.Second)),
+	}
+	if passed {
+		return limit, nil
+	}
+	wait := time.Duration((1 - left) / perSecond * float64(time.Second))
+	return limit, &problem.Error{
+		Kind: problem.TooMany, Code: "rate_limited", RetryAfter: max(wait, time.Second),
+		Detail: fmt.Sprintf("This key may make %d requests a minute. Wait as long as Retry-After says.", v.PerMinute),
+	}
+}
