@@ -22,8 +22,8 @@ var errEnough = errors.New("egress: more body than is read")
 // read reads the body that belongs to a head.
 func (b *body) read(a answer) error {
 	switch {
-	case a.status == 204 || a.status == 304:
-		return nil // never a body, whatever the fields say (RFC 9112, 6.3)
+	case a.bodyless():
+		return nil
 	case a.chunked:
 		return b.chunks()
 	case a.length >= 0:

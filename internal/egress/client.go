@@ -200,9 +200,8 @@ func (a *attempt) converse(k *conn, s *scratch) (again bool, err error) {
 	b := body{in: &s.in, keep: a.request.keep(), left: MaxBody}
 	err = b.read(head)
 	a.out.Body, a.out.Truncated = b.kept, b.truncated
-	surplus := s.in.r < s.in.w || (head.status == 204 || head.status == 304) && head.length > 0
-	ended := head.last || !head.chunked && head.length < 0 && head.status != 204 && head.status != 304
-	return err == nil && writeErr == nil && !surplus && !ended, err
+	surplus := s.in.r < s.in.w
+	return err == nil && writeErr == nil && !surplus && head.leavesOpen(), err
 }
 
 func (a *attempt) write(k *conn, s *scratch) error {

@@ -253,6 +253,21 @@ func (a *answer) keepField(name, value []byte) {
 	}
 }
 
+// bodyless reports that the status rules a body out, whatever the fields say (RFC 9112, 6.3).
+func (a *answer) bodyless() bool { return a.status == 204 || a.status == 304 }
+
+// leavesOpen reports that the connection can carry another answer after this one: it is to stay, and it was certain where this
+// one ends. A length without a body is certain to us, but who knows to the receiver.
+func (a *answer) leavesOpen() bool {
+	switch {
+	case a.last:
+		return false
+	case a.bodyless():
+		return a.length <= 0 && !a.chunked
+	}
+	return a.chunked || a.length >= 0
+}
+
 // check looks at the head as a whole once it is complete (RFC 9112, 6.1 and 6.3).
 func (a *answer) check() error {
 	switch {
