@@ -106,6 +106,9 @@ func (e *Engine) lane(number int64) *lane {
 // Run sends until ctx ends, then lets attempts under way come to their end, gives back what was not begun, and returns.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.join(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped before it began
+		}
 		return err
 	}
 	var parts sync.WaitGroup

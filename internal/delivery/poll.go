@@ -225,6 +225,9 @@ const claimDue = `WITH c AS (
 // claim leases rows and hands them to their lanes.
 func (e *Engine) claim(ctx context.Context, wants []*want) error {
 	err := e.DB.Write(ctx, "", func(tx *db.Tx) error {
+		if _, err := e.Subscriptions.At(tx); err != nil { // what is claimed now is sent by settings that are not older
+			return err
+		}
 		until := tx.Micros() + e.Lease.Microseconds()
 		for _, w := range wants {
 			items, err := db.All(tx, func(r db.Rows) (*item, error) {
@@ -297,11 +300,20 @@ func (e *Engine) load(ctx context.Context, wants []*want) error {
 	return nil
 }
 
-// skip marks what is due for endpoints that are off or gone.
+// skip marks what is due for endpoints that are off or gone, as of the transaction: what this node remembers may be a moment old.
 func (e *Engine) skip(ctx context.Context, numbers []int64) error {
 	for _, number := range numbers {
 		for more := true; more; {
 			err := e.DB.Write(ctx, "", func(tx *db.Tx) error {
+				more = false
+				set, err := e.Subscriptions.At(tx)
+				if err != nil {
+					return err
+				}
+				if to := set.Endpoint(number); to != nil && to.Enabled() {
+					tx.OnCommit(func() { e.poller.hot(number) })
+					return nil
+				}
 				n, err := tx.Exec(`UPDATE deliveries SET state = 3, owner = 0 WHERE endpoint_id = $1 AND fact_seq IN (
 					SELECT fact_seq FROM deliveries WHERE endpoint_id = $1 AND state = 0 AND due <= $2 LIMIT 1000)`, number, tx.Micros())
 				more = n == 1000

@@ -1,0 +1,562 @@
+package delivery_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/egress"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/webhook"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+const org = 7
+
+// plain is a dialect for tests: the envelope is the fact's data.
+type plain struct{ delays []time.Duration }
+
+func (plain) Format() string                    { return "plain" }
+func (plain) Name(k fact.Kind) (string, bool)   { return string(k), true }
+func (plain) OwnMessages() bool                 { return true }
+func (plain) Signatures() []string              { return nil }
+func (plain) Variant(*endpoint.Endpoint) string { return "plain" }
+func (plain) ContentType() string               { return "application/json" }
+func (plain) Events() (all []string) {
+	for _, k := range fact.Native() {
+		all = append(all, string(k))
+	}
+	return all
+}
+
+func (plain) Render(_ context.Context, f *fact.Fact, _ *endpoint.Endpoint) ([]byte, error) {
+	return f.Data, nil
+}
+
+func (plain) Signer(e *endpoint.Endpoint) (delivery.Signer, error) {
+	return webhook.NewSigner(webhook.Portal, webhook.Key{Text: e.Secret})
+}
+
+func (plain) MessageID(_ *fact.Fact, d id.Delivery) string { return d.String() }
+
+func (p plain) Policy() delivery.Policy {
+	return delivery.Policy{Delays: p.delays, Timeout: 5 * time.Second}
+}
+
+// house is everything that a delivery needs.
+type house struct {
+	t      testing.TB
+	db     *db.DB
+	ledger *ledger.Ledger
+	book   *endpoint.Book
+	subs   *endpoint.Subscriptions
+	engine *delivery.Engine
+	stop   func() error // ends the engine and waits for it
+}
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func open(t testing.TB, d *db.DB, change func(*delivery.Config)) *house {
+	t.Helper()
+	h := assemble(t, d, change)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.engine.Run(ctx) }()
+	h.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	t.Cleanup(func() {
+		if err := h.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return h
+}
+
+func assemble(t testing.TB, d *db.DB, change func(*delivery.Config)) *house {
+	t.Helper()
+	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := egress.NewPolicy(egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	client := egress.NewClient(policy, egress.Options{})
+	t.Cleanup(client.Close)
+	dialect := plain{delays: []time.Duration{100 * time.Millisecond, 100 * time.Millisecond}}
+	book := endpoint.NewBook(keys, policy, dialect)
+	subs := endpoint.NewSubscriptions(d, book)
+	c := delivery.Config{
+		DB: d, Endpoints: book, Subscriptions: subs, Dialects: []delivery.Dialect{dialect}, Client: client, NodeName: "test", Log: quiet,
+		Poll: 50 * time.Millisecond, Grace: time.Second,
+	}
+	if change != nil {
+		change(&c)
+	}
+	h := &house{t: t, db: d, book: book, subs: subs, engine: delivery.New(c)}
+	if h.ledger, err = ledger.Open(t.Context(), d, h.engine); err != nil {
+		t.Fatal(err)
+	}
+	book.Follow(h.ledger)
+	return h
+}
+
+// subscribe makes an endpoint for the receiver.
+func (h *house) subscribe(url string, o endpoint.Options, events ...string) *endpoint.Endpoint {
+	h.t.Helper()
+	checked, err := h.book.CheckURL(context.Background(), url)
+	if err != nil {
+		h.t.Fatalf("CheckURL(%q): %v", url, err)
+	}
+	if len(events) == 0 {
+		events = []string{"*"}
+	}
+	var e *endpoint.Endpoint
+	err = h.db.Configure(context.Background(), func(tx *db.Tx) (err error) {
+		e, err = h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: events, Options: o})
+		return err
+	})
+	if err != nil {
+		h.t.Fatalf("Create endpoint: %v", err)
+	}
+	return e
+}
+
+// publish appends facts whose data says which they are.
+func (h *house) publish(key string, numbers ...int) {
+	h.t.Helper()
+	if err := h.tryPublish(key, numbers...); err != nil {
+		h.t.Fatalf("publish: %v", err)
+	}
+}
+
+func (h *house) tryPublish(key string, numbers ...int) error {
+	return h.db.Write(context.Background(), "", func(tx *db.Tx) error {
+		var facts []*fact.Fact
+		for _, n := range numbers {
+			facts = append(facts, &fact.Fact{Org: org, Kind: "acme.happened", Key: key, Private: true, Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))})
+		}
+		return h.ledger.Append(tx, facts...)
+	})
+}
+
+// receiver takes deliveries and answers as it is told.
+type receiver struct {
+	URL    string
+	mu     sync.Mutex
+	got    []received
+	come   chan struct{}
+	answer func(r received) int // 200 when nil
+	header http.Header
+}
+
+type received struct {
+	n      int // what the body says
+	id     string
+	body   string
+	header http.Header
+	at     time.Time
+	try    int // of this id, from 1
+}
+
+func receive(t testing.TB, answer func(received) int) *receiver {
+	t.Helper()
+	r := &receiver{come: make(chan struct{}, 1<<16), answer: answer, header: http.Header{}}
+	tries := map[string]int{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		var b struct{ N int }
+		_ = json.Unmarshal(body, &b)
+		g := received{n: b.N, id: req.Header.Get("X-Webhook-Delivery"), body: string(body), header: req.Header.Clone(), at: time.Now()}
+		r.mu.Lock()
+		tries[g.id]++
+		g.try = tries[g.id]
+		r.got = append(r.got, g)
+		for name, v := range r.header {
+			w.Header()[name] = v
+		}
+		r.mu.Unlock()
+		status := 200
+		if r.answer != nil {
+			status = r.answer(g)
+		}
+		w.WriteHeader(status)
+		r.come <- struct{}{}
+	}))
+	t.Cleanup(s.Close)
+	r.URL = s.URL + "/hook"
+	return r
+}
+
+// await waits for n requests in all and returns them.
+func (r *receiver) await(t testing.TB, n int) []received {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		r.mu.Lock()
+		got := append([]received(nil), r.got...)
+		r.mu.Unlock()
+		if len(got) >= n {
+			return got
+		}
+		select {
+		case <-r.come:
+		case <-deadline:
+			t.Fatalf("got %d requests, want %d", len(got), n)
+		}
+	}
+}
+
+// settled waits until a delivery of the endpoint has the state.
+func (h *house) settled(e *endpoint.Endpoint, state string, n int) []delivery.Record {
+	h.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		page, _, err := h.engine.List(context.Background(), e, delivery.Filter{State: state, Limit: 1000})
+		if err != nil {
+			h.t.Fatalf("List: %v", err)
+		}
+		if len(page) == n {
+			return page
+		}
+		if time.Now().After(deadline) {
+			all, _, _ := h.engine.List(context.Background(), e, delivery.Filter{Limit: 1000})
+			h.t.Fatalf("%d deliveries are %s, want %d; all: %+v", len(page), state, n, all)
+		}
+	}
+}
+
+func TestEachFactReachesEachSubscriber(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		a, b := receive(t, nil), receive(t, nil)
+		ea, eb := h.subscribe(a.URL, endpoint.Options{}), h.subscribe(b.URL, endpoint.Options{}, "acme.happened")
+		var writers sync.WaitGroup
+		for w := range 10 {
+			writers.Go(func() {
+				for i := range 30 {
+					h.publish("", w*100+i)
+				}
+			})
+		}
+		writers.Wait()
+		for r, e := range map[*receiver]*endpoint.Endpoint{a: ea, b: eb} {
+			seen := map[int]bool{}
+			for _, g := range r.await(t, 300) {
+				seen[g.n] = true
+			}
+			if len(seen) != 300 {
+				t.Errorf("endpoint %s got %d different facts, want 300", e.ID, len(seen))
+			}
+			h.settled(e, "delivered", 300)
+		}
+		if bad, err := delivery.Audit(d.Read(t.Context())); err != nil || len(bad) > 0 {
+			t.Errorf("Audit: %v, %v", bad, err)
+		}
+	})
+}
+
+func TestNothingIsSentForWhatDidNotCommit(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, nil)
+		h.subscribe(r.URL, endpoint.Options{})
+		err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			if err := h.ledger.Append(tx, &fact.Fact{Org: org, Kind: "acme.happened", Data: json.RawMessage(`{"n":1}`)}); err != nil {
+				return err
+			}
+			return fmt.Errorf("changed my mind")
+		})
+		if err == nil {
+			t.Fatal("Write succeeded, want the function's error")
+		}
+		h.publish("", 2)
+		for _, g := range r.await(t, 1) {
+			if g.n == 1 {
+				t.Error("a fact was sent that did not commit")
+			}
+		}
+	})
+}
+
+func TestRetriesKeepIDAndBytesAndSignAnew(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, func(g received) int {
+			if g.try <= 2 {
+				return 503
+			}
+			return 200
+		})
+		delays := []time.Duration{2 * time.Second, time.Second}
+		e := h.subscribe(r.URL, endpoint.Options{Retry: &delays})
+		h.publish("", 1)
+		got := r.await(t, 3)
+		for _, g := range got[1:] {
+			if g.id != got[0].id || g.body != got[0].body {
+				t.Errorf("attempt %d has id %s and body %q, the first had %s and %q", g.try, g.id, g.body, got[0].id, got[0].body)
+			}
+		}
+		if a, b := got[0].header.Get("X-Webhook-Timestamp"), got[1].header.Get("X-Webhook-Timestamp"); a == b {
+			t.Errorf("timestamp of the second attempt is %s, as of the first", b)
+		}
+		rec := h.settled(e, "delivered", 1)[0]
+		if len(rec.Attempts) != 3 || rec.Attempts[0].Status != 503 || rec.Attempts[2].Status != 200 || !rec.Attempts[0].Exact || !rec.Attempts[2].Exact {
+			t.Errorf("log has %+v, want 503, 503, 200 with the bytes as sent", rec.Attempts)
+		}
+		v, err := webhook.NewVerifier(webhook.Portal, webhook.Key{Text: e.Secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range got {
+			if _, err := v.Verify(g.header, []byte(g.body), g.at); err != nil {
+				t.Errorf("attempt %d: %v", g.try, err)
+			}
+		}
+	})
+}
+
+func TestDeliveryFailsAfterItsRetriesAndCanBeRedelivered(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		fail := true
+		var mu sync.Mutex
+		r := receive(t, func(received) int {
+			mu.Lock()
+			defer mu.Unlock()
+			if fail {
+				return 500
+			}
+			return 204
+		})
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		r.await(t, 3)
+		rec := h.settled(e, "failed", 1)[0]
+		mu.Lock()
+		fail = false
+		mu.Unlock()
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) error { return h.engine.Redeliver(tx, e, rec.ID) }); err != nil {
+			t.Fatalf("Redeliver: %v", err)
+		}
+		again := h.settled(e, "delivered", 1)[0]
+		if again.ID != rec.ID || len(again.Attempts) != 4 {
+			t.Errorf("redelivered as %s with %d attempts, want %s with 4", again.ID, len(again.Attempts), rec.ID)
+		}
+	})
+}
+
+func TestSubscriptionHoldsFromItsPlaceOn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, nil)
+		h.publish("", 1)
+		h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 2)
+		got := r.await(t, 1)
+		if len(got) != 1 || got[0].n != 2 {
+			t.Errorf("got %+v, want only fact 2", got)
+		}
+	})
+}
+
+func TestKeysAreDeliveredInOrder(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, func(g received) int {
+			if g.n%7 == 3 && g.try == 1 {
+				return 500
+			}
+			return 200
+		})
+		e := h.subscribe(r.URL, endpoint.Options{})
+		const n = 40
+		for i := range n / 4 {
+			h.publish("k", 4*i, 4*i+1)
+			h.publish("k", 4*i+2)
+			h.publish("k", 4*i+3)
+		}
+		h.settled(e, "delivered", n)
+		next := 0
+		for _, g := range r.await(t, n) {
+			if g.n != next {
+				t.Fatalf("fact %d came when %d was next", g.n, next)
+			}
+			if !(g.n%7 == 3 && g.try == 1) {
+				next++
+			}
+		}
+	})
+}
+
+func TestGoneDisablesAndWhatWasSkippedCanBeRecovered(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		gone := true
+		var mu sync.Mutex
+		r := receive(t, func(received) int {
+			mu.Lock()
+			defer mu.Unlock()
+			if gone {
+				return 410
+			}
+			return 200
+		})
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		h.settled(e, "failed", 1)
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			now, err := h.book.Get(d.Read(t.Context()), org, e.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now.Disabled == endpoint.Gone {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the endpoint is %+v, want it disabled as gone", now)
+			}
+		}
+		h.publish("", 2, 3)
+		mu.Lock()
+		gone = false
+		mu.Unlock()
+		h.settled(e, "skipped", 3) // with the fact that tells of the disabling
+		on := true
+		err := d.Configure(t.Context(), func(tx *db.Tx) (err error) {
+			e, err = h.book.Update(tx, org, e.ID, endpoint.Change{Active: &on}, 0)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("enable: %v", err)
+		}
+		var n int
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) (err error) {
+			n, err = h.engine.Recover(tx, e, time.Now().Add(-time.Hour))
+			return err
+		}); err != nil || n != 4 {
+			t.Fatalf("Recover = %d, %v; want 4 (one failed, three skipped)", n, err)
+		}
+		h.settled(e, "delivered", 4)
+	})
+}
+
+func TestRestartedNodeGoesOnWithItsOwnLeases(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		block := make(chan struct{})
+		var once sync.Once
+		defer once.Do(func() { close(block) })
+		r := receive(t, func(g received) int {
+			if g.try == 1 {
+				<-block // the first process dies while this attempt is under way
+			}
+			return 200
+		})
+		first := assemble(t, d, nil)
+		dead, kill := context.WithCancel(context.Background())
+		defer kill()
+		go func() { _ = first.engine.Run(dead) }()
+		e := first.subscribe(r.URL, endpoint.Options{})
+		for {
+			if first.publish("", 1); len(r.await(t, 1)) > 0 {
+				break
+			}
+		}
+		second := open(t, d, nil)
+		began := time.Now()
+		if got := r.await(t, 2); got[1].id != got[0].id {
+			t.Errorf("the second attempt has id %s, want %s", got[1].id, got[0].id)
+		}
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("took %v: the lease was waited for", took)
+		}
+		second.settled(e, "delivered", 1)
+		once.Do(func() { close(block) })
+	})
+}
+
+func TestManyEndpointsArePlannedApart(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, func(c *delivery.Config) { c.WideLimit = 3 })
+		r := receive(t, nil)
+		for range 8 {
+			h.subscribe(r.URL, endpoint.Options{})
+		}
+		h.publish("", 1, 2)
+		ids := map[string]bool{}
+		for _, g := range r.await(t, 16) {
+			ids[g.id] = true
+		}
+		if len(ids) != 16 {
+			t.Errorf("%d different deliveries, want 16", len(ids))
+		}
+	})
+}
+
+func TestHangingEndpointTakesNoWorkerFromAnother(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		block := make(chan struct{})
+		hanging := receive(t, func(received) int { <-block; return 200 })
+		well := receive(t, nil)
+		h.subscribe(hanging.URL, endpoint.Options{})
+		e := h.subscribe(well.URL, endpoint.Options{})
+		for i := range 100 {
+			h.publish("", i)
+		}
+		well.await(t, 100)
+		h.settled(e, "delivered", 100)
+		close(block)
+	})
+}
+
+func TestRetryAfterIsAMinimum(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, func(g received) int {
+			if g.try == 1 {
+				return 429
+			}
+			return 200
+		})
+		r.header.Set("Retry-After", "2")
+		h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		got := r.await(t, 2)
+		if gap := got[1].at.Sub(got[0].at); gap < 2*time.Second {
+			t.Errorf("the second attempt came %v after the first, want 2 s at least", gap)
+		}
+	})
+}
+
+func TestStoppingLosesNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		r := receive(t, nil)
+		h := open(t, d, nil)
+		e := h.subscribe(r.URL, endpoint.Options{})
+		for i := range 200 {
+			h.publish("", i)
+		}
+		if err := h.stop(); err != nil {
+			t.Fatalf("stop: %v", err)
+		}
+		for i := range 50 {
+			h.publish("", 200+i) // as a command beside the server would
+		}
+		next := open(t, d, nil)
+		next.settled(e, "delivered", 250)
+	})
+}
