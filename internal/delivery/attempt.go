@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -201,12 +203,21 @@ func (e *Engine) send(o *outcome, s settings, env *envelope) {
 	}
 	out := e.Client.Do(context.Background(), r)
 	o.out, o.code, o.detail, o.status = out, string(out.Code), out.Detail, out.Status
-	o.head = func() string { return headText(r.Header) }
+	o.head = func() string { return headText(r) }
 }
 
-// headText is a request's head as it is kept. What an owner put into Authorization is theirs and is not kept.
-func headText(h egress.Header) string {
+// UserAgent is what deliveries say they come from. The client that sends them is made with it.
+const UserAgent = "Stagedoor-Webhooks/1"
+
+// headText is a request's head as it is kept: its header, with what the client writes. What an owner put into Authorization is theirs and is not
+// kept.
+func headText(r *egress.Request) string {
 	var b strings.Builder
+	if u, err := url.Parse(r.Target.String()); err == nil {
+		b.WriteString("Host: " + u.Host + "\n")
+	}
+	b.WriteString("User-Agent: " + UserAgent + "\n")
+	h := append(r.Header[:len(r.Header):len(r.Header)], egress.Field{Name: "Content-Length", Value: strconv.Itoa(len(r.Body))})
 	for _, f := range h {
 		v := f.Value
 		if strings.EqualFold(f.Name, "Authorization") {

@@ -257,7 +257,7 @@ func (e *Engine) complete(ctx context.Context, to *endpoint.Endpoint, r *Record)
 		a.RequestBody, a.Exact = body, string(a.hash) == string(sum[:])
 		if a.RequestHead == "" && a.hash != nil {
 			if req, err := s.request(it, body, r.Event, a.At); err == nil {
-				a.RequestHead = headText(req.Header)
+				a.RequestHead = headText(req)
 			}
 		}
 	}

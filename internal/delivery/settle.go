@@ -234,7 +234,7 @@ func (o *outcome) row() []any {
 	if o.body != nil {
 		hash = o.hash[:]
 	}
-	if len(o.out.Body) > 0 && o.out.Public {
+	if len(o.out.Body) > 0 {
 		body = o.out.Body
 	}
 	t := o.out.Timing
