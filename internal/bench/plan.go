@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The parts of a run, in their order.
+const (
+	partThroughput = "throughput" // 1 KiB messages to one endpoint, as fast as 32 publishers get answers
+	partRates      = "rates"      // the same at fixed rates
+	partTen        = "ten"        // ten endpoints want each message
+	partHanging    = "hanging"    // one of them hangs, and one more fails
+	partOrders     = "orders"     // orders instead of messages
+	partOld        = "old"        // with many old deliveries in the tables
+	partRestart    = "restart"    // SIGKILL and start again
+)
+
+// The arms, in the order of their turns; the floors' names stand in floor.go.
+const (
+	sqlite   = "sqlite"
+	postgres = "postgres"
+)
+
+func allParts() []string {
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partOld, partRestart}
+}
+
+func allArms() []string { return []string{plain, durable, sqlite, postgres} }
+
+// plan is how long and how often a run measures.
+type plan struct {
+	publishers int
+	rounds     int           // of the throughput, in turns
+	warm       time.Duration // of load before each trial, not measured
+	closed     time.Duration // the length of closed loops
+	rates      []load
+	hanging    load
+	old        int           // deliveries to put into the tables
+	hold       time.Duration // how long the receiver is silent before the server is killed
+	settle     time.Duration // after the last arrival, for the outcomes to be written down
+	drain      time.Duration // the longest wait for a backlog
+}
+
+func fullPlan() plan {
+	return plan{
+		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
+		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
+		old:   1_000_000, hanging: openLoad(500, 8*time.Second),
+		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
+	}
+}
+
+func quickPlan() plan {
+	p := fullPlan()
+	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
+	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
+	p.hanging = openLoad(200, 2*time.Second)
+	p.old = 50_000
+	return p
+}
+
+// load is what publishers do: as many requests as are answered, or so many a second, whether or not they are.
+type load struct {
+	perSecond  int // 0 for a closed loop
+	publishers int // connections; in an open loop more are not used than are needed
+	length     time.Duration
+}
+
+func openLoad(perSecond int, length time.Duration) load {
+	return load{perSecond: perSecond, publishers: 64, length: length}
+}
+
+// closedLoad is as fast as the plan's publishers get answers.
+func (p plan) closedLoad() load { return load{publishers: p.publishers, length: p.closed} }
+
+func (l load) open() bool { return l.perSecond > 0 }
+
+// String names the load in results.
+func (l load) String() string {
+	if l.open() {
+		return fmt.Sprintf("%d/s", l.perSecond)
+	}
+	return fmt.Sprintf("%d publishers", l.publishers)
+}
+
+// selected checks names given by the user against those that there are; none means all.
+func selected(what string, given, all []string) ([]string, error) {
+	if len(given) == 0 {
+		return all, nil
+	}
+	for _, name := range given {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("there is no %s %q to measure; there are %s", what, name, strings.Join(all, ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !slices.Contains(given, name) }), nil
+}

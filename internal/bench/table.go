@@ -1,0 +1,174 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// write prints the report as Markdown tables, which read as well on a terminal.
+func (r *Report) write(w io.Writer) error {
+	var out strings.Builder
+	kind := "full"
+	if r.Quick {
+		kind = "quick"
+	}
+	fmt.Fprintf(&out, "Stagedoor bench, %s run of %s, %.0f s\n", kind, r.Started.Format("2006-01-02 15:04 MST"), r.Seconds)
+	m := r.Machine
+	fmt.Fprintf(&out, "%s/%s, %d × %s, %s; one append with fdatasync %.3f ms\n", m.OS, m.Arch, m.CPUs, or(m.CPU, "CPU"), m.Go, m.SyncMillis)
+	fmt.Fprintf(&out, "Times in milliseconds, p50 / p99. Of several rounds, the middle one.\n")
+	for _, part := range allParts() {
+		r.part(&out, part)
+	}
+	r.judgement(&out)
+	for _, s := range r.Skipped {
+		fmt.Fprintf(&out, "\nskipped: %s\n", s)
+	}
+	for _, s := range r.Failures {
+		fmt.Fprintf(&out, "\nFAILED: %s\n", s)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+var titles = map[string]string{
+	partThroughput: "Messages of 1 KiB, one endpoint",
+	partRates:      "Messages of 1 KiB at fixed rates, one endpoint",
+	partTen:        "Messages of 1 KiB, ten endpoints",
+	partHanging:    "Ten endpoints, of which some are sick; the figures are of the eight others",
+	partOrders:     "Orders, one portal endpoint",
+	partOld:        "With old deliveries in the tables",
+	partRestart:    "SIGKILL and restart",
+}
+
+// part prints one part's table, or nothing where it was not measured.
+func (r *Report) part(out *strings.Builder, part string) {
+	var rows [][]string
+	for _, x := range r.shown(part) {
+		if part == partRestart {
+			rows = append(rows, x.restartRow())
+		} else {
+			rows = append(rows, x.row())
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n## %s\n\n", titles[part])
+	if part == partRestart {
+		table(out, []string{"arm", "accepted", "backlog", "ready s", "last delivery s", "dup", "lost"}, rows)
+		return
+	}
+	table(out, []string{
+		"arm", "load", "accepted/s", "÷ durable", "delivered/s", "publish", "send to arrival", "fact to arrival",
+		"CPU ms/delivery", "of it database", "generator", "MiB", "dup", "lost",
+	}, rows)
+}
+
+// shown are the results of a part that the tables show, one for each case and arm.
+func (r *Report) shown(part string) (shown []*Result) {
+	seen := map[[2]string]bool{}
+	for _, x := range r.Results {
+		if key := [2]string{x.Case, x.Arm}; x.Part == part && !seen[key] {
+			seen[key] = true
+			shown = append(shown, r.find(part, x.Case, x.Arm))
+		}
+	}
+	return shown
+}
+
+func (x *Result) row() []string {
+	what := x.Load
+	if x.Case != "" && x.Case != x.Load {
+		what += ", " + x.Case
+	}
+	return []string{
+		x.Arm, what, number(x.AcceptedPerSecond, 0), number(x.OfFloor, 2), number(x.DeliveredPerSecond, 0),
+		x.Publish.String(), x.SendToArrival.String(), x.FactToArrival.String(),
+		number(x.CPUMillis, 3), number(x.DatabaseCPUMillis, 3), number(x.GeneratorMillis, 3), number(float64(x.PeakMemory)/(1<<20), 0),
+		fmt.Sprint(x.Duplicates), fmt.Sprint(x.Lost),
+	}
+}
+
+func (x *Result) restartRow() []string {
+	return []string{
+		x.Arm, fmt.Sprint(x.Accepted), fmt.Sprint(x.Restart.Backlog), fmt.Sprintf("%.2f", x.Restart.ReadySeconds),
+		fmt.Sprintf("%.2f", x.Restart.LastDeliverySeconds), fmt.Sprint(x.Duplicates), fmt.Sprint(x.Lost),
+	}
+}
+
+// String is "p50 / p99", "" of nil.
+func (q *Quantiles) String() string {
+	if q == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f / %.2f", q.P50, q.P99)
+}
+
+// number is empty for 0, which in every column means that it was not measured.
+func number(v float64, decimals int) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.*f", decimals, v)
+}
+
+func (r *Report) judgement(out *strings.Builder) {
+	if len(r.Aims) == 0 {
+		return
+	}
+	var rows [][]string
+	for _, a := range r.Aims {
+		met := "yes"
+		if !a.Met {
+			met = "NO"
+		}
+		rows = append(rows, []string{a.Arm, a.What, a.Want, strings.TrimSpace(fmt.Sprintf("%v %s", a.Got, a.Unit)), met})
+	}
+	out.WriteString("\n## Aims\n\n")
+	table(out, []string{"arm", "what", "aim", "measured", "met"}, rows)
+}
+
+// table prints a Markdown table with its columns aligned and without those that are empty.
+func table(out *strings.Builder, head []string, rows [][]string) {
+	all := append([][]string{head}, rows...)
+	widths := make([]int, len(head)) // 0 for a column that is left out
+	for i := range head {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "" }) {
+			continue
+		}
+		for _, row := range all {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]), 3)
+		}
+	}
+	for n, row := range all {
+		for i, cell := range row {
+			if widths[i] > 0 {
+				out.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
+			}
+		}
+		out.WriteString("|\n")
+		if n == 0 {
+			rule(out, widths)
+		}
+	}
+}
+
+// rule is the line below a table's head.
+func rule(out *strings.Builder, widths []int) {
+	for _, w := range widths {
+		if w > 0 {
+			out.WriteString("|" + strings.Repeat("-", w+2))
+		}
+	}
+	out.WriteString("|\n")
+}
