@@ -1,0 +1,175 @@
+// Package app puts the parts together: it alone knows all of them. [Open] opens an installation, for commands and for the server alike;
+// [Core.Serve] serves it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/cloudevents"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/portal"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/pullup"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/standard"
+	"github.com/stagedoorhq/stagedoor/internal/egress"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
+)
+
+// Config says which installation to open and how to serve it.
+type Config struct {
+	Data     string // folder of the SQLite file, the master key and the node's name; made when missing
+	Database string // a postgres:// URL; "" for SQLite in Data
+
+	Listen         string // address to serve on
+	PublicURL      string // how the outside reaches it; derived from Listen when empty
+	AllowTargets   []netip.Prefix
+	TLSCert        string
+	TLSKey         string
+	TrustedProxies []netip.Prefix
+	MetricsListen  string
+
+	Log *slog.Logger
+	// Getenv reads the environment; os.Getenv when nil.
+	Getenv func(string) string
+	// MigrateOnly and NoMigrate: see Open.
+	NoMigrate bool
+
+	// Delivery changes the engine's settings, for tests; it may be nil.
+	Delivery func(*delivery.Config)
+}
+
+// Core is an installation that is open.
+type Core struct {
+	Config
+	Keys          *seal.Keyring
+	DB            *db.DB
+	Policy        *egress.Policy
+	Client        *egress.Client
+	Endpoints     *endpoint.Book
+	Subscriptions *endpoint.Subscriptions
+	Ledger        *ledger.Ledger
+	Engine        *delivery.Engine
+	Events        *event.Calendar
+	Stock         *inventory.Stock
+	Orders        *order.Book
+
+	node string
+}
+
+// The files of a data folder.
+const (
+	databaseFile = "stagedoor.db"
+	keyFile      = "master.key"
+	nodeFile     = "node-id"
+	lockFile     = "serve.lock"
+)
+
+// Open opens an installation: makes the data folder and the master key when they are missing, opens the database, brings its schema up to
+// date, and checks that the key is the one that the database was made with.
+func Open(ctx context.Context, c Config) (*Core, error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	if c.Data == "" {
+		return nil, errors.New("no data folder given; use --data DIR")
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	keys, err := seal.Load(c.Getenv, filepath.Join(c.Data, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	d, err := db.Open(ctx, db.Config{URL: c.Database, File: filepath.Join(c.Data, databaseFile), Log: c.Log, MaxConns: 12})
+	if err != nil {
+		return nil, err
+	}
+	core := &Core{Config: c, Keys: keys, DB: d}
+	if err := core.open(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return core, nil
+}
+
+func (c *Core) open(ctx context.Context) error {
+	if !c.NoMigrate {
+		if err := c.DB.Migrate(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.checkKey(ctx); err != nil {
+		return err
+	}
+	var err error
+	if c.node, err = nodeName(filepath.Join(c.Data, nodeFile)); err != nil {
+		return err
+	}
+	c.Policy = egress.NewPolicy(egress.Config{Allow: c.AllowTargets})
+	c.Client = egress.NewClient(c.Policy, egress.Options{UserAgent: delivery.UserAgent})
+	people := peopleOf{c}
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(c.PublicURL, people)}
+	vocabularies := make([]endpoint.Vocabulary, len(dialects))
+	for i, d := range dialects {
+		vocabularies[i] = d
+	}
+	c.Endpoints = endpoint.NewBook(c.Keys, c.Policy, vocabularies...)
+	c.Subscriptions = endpoint.NewSubscriptions(c.DB, c.Endpoints)
+	settings := delivery.Config{
+		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
+	}
+	if c.Delivery != nil {
+		c.Delivery(&settings)
+	}
+	c.Engine = delivery.New(settings)
+	if c.Ledger, err = ledger.Open(ctx, c.DB, c.Engine); err != nil {
+		return err
+	}
+	c.Endpoints.Follow(c.Ledger)
+	c.Events = event.New(c.Ledger, order.Exists)
+	c.Stock = inventory.New(c.Ledger)
+	c.Orders = order.New(c.Ledger, c.Stock)
+	return nil
+}
+
+// checkKey compares the master key's fingerprint with the database's, which takes the first it sees.
+func (c *Core) checkKey(ctx context.Context) error {
+	const name = "master key fingerprint"
+	have, err := db.Setting(c.DB.Read(ctx), name)
+	if err == nil && have == "" {
+		err = c.DB.WriteAlone(ctx, func(tx *db.Tx) (err error) {
+			have, err = db.SetSetting(tx, name, c.Keys.Fingerprint())
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if have != c.Keys.Fingerprint() {
+		return fmt.Errorf("this is another master key (%s) than the one that the database was made with (%s); set %s, or put the right %s into %s",
+			c.Keys.Fingerprint(), have, seal.EnvVar, keyFile, c.Data)
+	}
+	return nil
+}
+
+// Close closes the database and the connections to receivers.
+func (c *Core) Close() error {
+	c.Client.Close()
+	return c.DB.Close()
+}
+
+// peopleOf looks personal data up for envelopes.
+type peopleOf struct{ c *Core }
