@@ -87,12 +87,12 @@ func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (pag
 	// A filter by event is not in the table: read on until the page is full or there is nothing left, within bounds.
 	const maxRounds = 20
 	for range maxRounds {
-		rows, err := e.rows(ctx, `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq < $3 AND d.at >= $4 AND d.at < $5 AND ($6 < 0 OR d.state = $6)
+		rows, err := e.rows(e.DB.Read(ctx), `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq < $3 AND d.at >= $4 AND d.at < $5 AND ($6 < 0 OR d.state = $6)
 			ORDER BY d.fact_seq DESC LIMIT $7`, to.Number, to.Org, before, since, until, state, f.Limit+1)
 		if err != nil {
 			return nil, false, err
 		}
-		records, err := e.records(ctx, to, rows)
+		records, err := e.records(ctx, e.DB.Read(ctx), to, rows)
 		if err != nil {
 			return nil, false, err
 		}
@@ -115,14 +115,23 @@ func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (pag
 
 // Lookup returns one delivery of an endpoint, or a NotFound problem.
 func (e *Engine) Lookup(ctx context.Context, to *endpoint.Endpoint, d id.Delivery) (Record, error) {
+	return e.lookup(ctx, e.DB.Read(ctx), to, d)
+}
+
+// LookupIn is Lookup as a transaction sees it.
+func (e *Engine) LookupIn(tx *db.Tx, to *endpoint.Endpoint, d id.Delivery) (Record, error) {
+	return e.lookup(context.Background(), tx, to, d)
+}
+
+func (e *Engine) lookup(ctx context.Context, q db.Querier, to *endpoint.Endpoint, d id.Delivery) (Record, error) {
 	if d.Endpoint != to.Number {
 		return Record{}, notFound(d)
 	}
-	rows, err := e.rows(ctx, "d.endpoint_id = $1 AND d.fact_seq = $2 AND d.day = $3 AND d.org_id = $4", d.Endpoint, d.Seq, d.Day, to.Org)
+	rows, err := e.rows(q, "d.endpoint_id = $1 AND d.fact_seq = $2 AND d.day = $3 AND d.org_id = $4", d.Endpoint, d.Seq, d.Day, to.Org)
 	if err != nil {
 		return Record{}, err
 	}
-	records, err := e.records(ctx, to, rows)
+	records, err := e.records(ctx, q, to, rows)
 	if err != nil {
 		return Record{}, err
 	}
@@ -143,14 +152,14 @@ type row struct {
 	due   int64
 }
 
-func (e *Engine) rows(ctx context.Context, where string, args ...any) ([]row, error) {
-	return db.All(e.DB.Read(ctx), func(r db.Rows) (v row, err error) {
+func (e *Engine) rows(q db.Querier, where string, args ...any) ([]row, error) {
+	return db.All(q, func(r db.Rows) (v row, err error) {
 		return v, r.Scan(&v.id.Endpoint, &v.id.Seq, &v.id.Day, &v.at, &v.state, &v.due)
 	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, d.due FROM deliveries d WHERE "+where, args...)
 }
 
 // records reads what belongs to rows: the facts, the attempts, and the bytes that were sent.
-func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row) ([]Record, error) {
+func (e *Engine) records(ctx context.Context, q db.Querier, to *endpoint.Endpoint, rows []row) ([]Record, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -158,7 +167,7 @@ func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row)
 	for i, r := range rows {
 		numbers[i] = r.id.Seq
 	}
-	all, err := ledger.Load(e.DB.Read(ctx), numbers)
+	all, err := ledger.Load(q, numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +175,7 @@ func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row)
 	for _, f := range all {
 		facts[f.ID.Seq] = f
 	}
-	attempts, err := e.attempts(ctx, to, numbers)
+	attempts, err := e.attempts(q, to, numbers)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +191,7 @@ func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row)
 		if r.state == pending {
 			rec.Next = time.UnixMicro(r.due).UTC()
 		}
-		if err := e.complete(ctx, to, &rec); err != nil {
+		if err := e.complete(ctx, q, to, &rec); err != nil {
 			return nil, err
 		}
 		records = append(records, rec)
@@ -190,13 +199,13 @@ func (e *Engine) records(ctx context.Context, to *endpoint.Endpoint, rows []row)
 	return records, nil
 }
 
-func (e *Engine) attempts(ctx context.Context, to *endpoint.Endpoint, numbers []int64) (map[int64][]Attempt, error) {
+func (e *Engine) attempts(q db.Querier, to *endpoint.Endpoint, numbers []int64) (map[int64][]Attempt, error) {
 	list, err := json.Marshal(numbers)
 	if err != nil {
 		return nil, err
 	}
 	byFact := map[int64][]Attempt{}
-	rows, err := e.DB.Read(ctx).Query(`SELECT a.fact_seq, a.n, a.at, a.status, a.code, a.detail, a.dns, a.connect, a.tls, a.first_byte, a.total,
+	rows, err := q.Query(`SELECT a.fact_seq, a.n, a.at, a.status, a.code, a.detail, a.dns, a.connect, a.tls, a.first_byte, a.total,
 		a.body_hash, a.request_head, a.response_head, a.response_body FROM attempts a
 		WHERE a.endpoint_id = $1 AND a.org_id = $2 AND a.fact_seq IN ints($3) ORDER BY a.fact_seq, a.n`, to.Number, to.Org, string(list))
 	if err != nil {
@@ -229,7 +238,7 @@ func value(s *string) string {
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
 // complete fills in the bytes that the attempts sent: kept ones where there are some, else rendered again, and says whether the hash agrees.
-func (e *Engine) complete(ctx context.Context, to *endpoint.Endpoint, r *Record) error {
+func (e *Engine) complete(ctx context.Context, q db.Querier, to *endpoint.Endpoint, r *Record) error {
 	if len(r.Attempts) == 0 {
 		return nil
 	}
@@ -237,7 +246,7 @@ func (e *Engine) complete(ctx context.Context, to *endpoint.Endpoint, r *Record)
 	if s.bad != nil {
 		return nil //nolint:nilerr // an endpoint that cannot be sent to any more still has a log, without bodies
 	}
-	body, err := e.kept(e.DB.Read(ctx), r.ID.Seq, s.dialect.Variant(to))
+	body, err := e.kept(q, r.ID.Seq, s.dialect.Variant(to))
 	erased := errors.Is(err, errErased) || r.Fact.Private && r.Fact.Data == nil
 	if body == nil && !erased {
 		if err == nil {

@@ -106,7 +106,9 @@ type Change struct {
 	URL         *URL
 	Events      *[]string
 	Description *string
-	Active      *bool // true also lifts what the engine disabled
+	Active      *bool   // true also lifts what the engine disabled
+	Format      *string // with another format, the secret stays
+	Signature   *string // another scheme needs another key: refused
 	Retry       **[]time.Duration
 	Redact      *bool
 	Headers     *map[string]string
@@ -177,6 +179,14 @@ func (e *Endpoint) Shown() string {
 }
 
 func secretContext(i id.Webhook) string { return "endpoint secret " + string(i) }
+
+// Check tells everything that is wrong with a spec but its URL, without a transaction.
+func (b *Book) Check(s Spec) error {
+	if s.Format == "" {
+		s.Format = "pullup"
+	}
+	return b.validate(&Endpoint{Format: s.Format, Events: s.Events, Description: s.Description, Options: s.Options})
+}
 
 // validate checks everything but the URL and tells all faults at once.
 func (b *Book) validate(e *Endpoint) error {
@@ -285,6 +295,12 @@ func (b *Book) Update(tx *db.Tx, org int64, i id.Webhook, c Change, ifVersion in
 	if ifVersion != 0 && ifVersion != e.Version {
 		return nil, problem.New(problem.Precondition, "version_mismatch", "The webhook is at version %d; read it again before changing it.", e.Version)
 	}
+	if c.Signature != nil && *c.Signature != e.Options.Signature {
+		return nil, problem.Field("/signature", "not_changeable", "Another signature needs another key; make a new webhook with it, then delete this one.")
+	}
+	if c.Format != nil && e.Options.Signature == "v1a" && *c.Format != e.Format {
+		return nil, problem.Field("/format", "not_changeable", "This webhook signs with a key pair, which %s does not; make a new webhook.", clip(*c.Format))
+	}
 	apply(e, c)
 	if err := b.validate(e); err != nil {
 		return nil, err
@@ -296,6 +312,7 @@ func apply(e *Endpoint, c Change) {
 	if c.URL != nil {
 		e.URL = c.URL.text
 	}
+	set(&e.Format, c.Format)
 	set(&e.Events, c.Events)
 	set(&e.Description, c.Description)
 	set(&e.Options.Retry, c.Retry)
@@ -338,10 +355,10 @@ func (b *Book) store(tx *db.Tx, e *Endpoint) error {
 		old = b.keys.Seal([]byte(e.OldSecret), secretContext(e.ID))
 	}
 	n, err := tx.Exec(`UPDATE endpoints SET url = $1, events = $2, description = $3, active = $4, disabled_reason = $5, disabled_at = $6, options = $7,
-		secret = $8, old_secret = $9, old_until = $10, revision = $11, version = $12, updated_at = $13
+		secret = $8, old_secret = $9, old_until = $10, revision = $11, version = $12, updated_at = $13, format = $16
 		WHERE org_id = $14 AND id = $15 AND version = $12 - 1 AND deleted_at IS NULL`,
 		e.URL, string(events), e.Description, e.Active, string(e.Disabled), microsOrNil(e.DisabledAt), string(options),
-		b.keys.Seal([]byte(e.Secret), secretContext(e.ID)), old, microsOrNil(e.OldUntil), revision, e.Version, tx.Micros(), e.Org, e.ID)
+		b.keys.Seal([]byte(e.Secret), secretContext(e.ID)), old, microsOrNil(e.OldUntil), revision, e.Version, tx.Micros(), e.Org, e.ID, e.Format)
 	if err == nil && n == 0 {
 		return problem.New(problem.Conflict, "changed_meanwhile", "Somebody else has changed the webhook just now; read it again and repeat.")
 	}

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -174,12 +175,8 @@ func (s *Set) EventName(format string, f *fact.Fact) (string, bool) {
 	return v.Name(f.Kind)
 }
 
-// Wants tells whether an enabled endpoint of the given format will be sent the fact.
-func (s *Set) Wants(format string, f *fact.Fact) bool {
-	for _, e := range s.Wanting(f) {
-		if e.Format == format && e.Enabled() {
-			return true
-		}
-	}
-	return false
+// Subscribed tells whether an organisation has an enabled endpoint of a format that subscribed to an event, named as the format names it.
+func (s *Set) Subscribed(org int64, format, event string) bool {
+	o := s.byOrg[org]
+	return o != nil && slices.ContainsFunc(o.endpoints, func(e *Endpoint) bool { return e.Format == format && e.Enabled() && e.wants(event) })
 }
