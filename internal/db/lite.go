@@ -348,7 +348,7 @@ func (l *lite) check(ctx context.Context) ([]string, error) {
 			bad = append(bad, fmt.Sprintf("SQLite's %s is %s and should be %s", pragma, got, want))
 		}
 	}
-	got, err := One(reader{l, ctx}, Value[string], "SELECT quick_check FROM pragma_quick_check(1)")
+	got, err := One(reader{l, ctx}, Value[string], "SELECT quick_check FROM pragma_quick_check LIMIT 1")
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that goose migrates PostgreSQL with
 	"github.com/pressly/goose/v3"
@@ -43,7 +44,7 @@ func (l *lite) provider() (*goose.Provider, *sql.DB, error) {
 }
 
 func (p *postgres) provider() (*goose.Provider, *sql.DB, error) {
-	locker, err := lock.NewPostgresTableLocker()
+	locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(250*time.Millisecond, 1200)) // five minutes
 	if err != nil {
 		return nil, nil, err
 	}
@@ -133,7 +134,17 @@ func forEngine(text string, engine Engine) []string {
 	return statements
 }
 
+// migrate tries again when it fails: another process that migrates the same file may have been quicker, and then there is less to do.
 func (l *lite) migrate(ctx context.Context, log *slog.Logger) error {
+	for try := 1; ; try++ {
+		err := l.migrateOnce(ctx, log)
+		if err == nil || errors.Is(err, ErrNewerSchema) || try == maxRetries || !pause(ctx, try) {
+			return err
+		}
+	}
+}
+
+func (l *lite) migrateOnce(ctx context.Context, log *slog.Logger) error {
 	p, pool, err := l.provider()
 	if err != nil {
 		return err

@@ -64,7 +64,7 @@ func assign(dest any, v driver.Value) error {
 		case nil:
 			*d = nil
 		case []byte:
-			*d = append([]byte(nil), x...)
+			*d = append([]byte{}, x...) // empty is not NULL
 		case string:
 			*d = []byte(x)
 		default:

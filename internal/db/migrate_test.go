@@ -1,0 +1,124 @@
+package db_test
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
+	"github.com/stagedoorhq/stagedoor/internal/db/pgtest"
+)
+
+// unmigrated are databases without a schema.
+func unmigrated(t *testing.T) map[string]db.Config {
+	t.Helper()
+	configs := map[string]db.Config{"sqlite": dbtest.SQLite(t)}
+	if pgtest.Unavailable() == "" {
+		configs["postgres"] = db.Config{URL: pgtest.Shared(t).Fresh(t, "", nil)}
+	}
+	return configs
+}
+
+func open(t testing.TB, c db.Config) *db.DB {
+	t.Helper()
+	c.Log = slog.New(slog.DiscardHandler)
+	d, err := db.Open(t.Context(), c)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return d
+}
+
+func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
+	for engine, c := range unmigrated(t) {
+		t.Run(engine, func(t *testing.T) {
+			d := open(t, c)
+			have, want, err := d.SchemaVersion(t.Context())
+			if have != 0 || want < 1 || err != nil {
+				t.Errorf("SchemaVersion of an empty database: %d, %d, %v", have, want, err)
+			}
+			for range 2 { // the second time there is nothing to do
+				if err := d.Migrate(t.Context()); err != nil {
+					t.Fatalf("Migrate: %v", err)
+				}
+				if have, _, err := d.SchemaVersion(t.Context()); have != want || err != nil {
+					t.Errorf("SchemaVersion after Migrate: %d, %v; want %d", have, err, want)
+				}
+			}
+			mustWrite(t, d, func(tx *db.Tx) error { _, err := tx.Numbers(1); return err })
+		})
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		mustWrite(t, d, func(tx *db.Tx) error {
+			_, err := tx.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)")
+			return err
+		})
+		err := d.Migrate(t.Context())
+		if !errors.Is(err, db.ErrNewerSchema) {
+			t.Fatalf("Migrate of a newer schema: %v, want ErrNewerSchema", err)
+		}
+		for _, part := range []string{"has schema 99999", "start the newer program", "backup"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("Migrate of a newer schema says %q, without %q", err, part)
+			}
+		}
+		if have, want, err := d.SchemaVersion(t.Context()); have != 99999 || want >= have || err != nil {
+			t.Errorf("SchemaVersion of a newer schema: %d, %d, %v", have, want, err)
+		}
+	})
+}
+
+func TestNodesThatMigrateTogetherTakeTurns(t *testing.T) {
+	for engine, c := range unmigrated(t) {
+		t.Run(engine, func(t *testing.T) {
+			var wg sync.WaitGroup
+			for range 4 {
+				d := open(t, c)
+				wg.Go(func() {
+					if err := d.Migrate(t.Context()); err != nil {
+						t.Errorf("Migrate beside others: %v", err)
+					}
+				})
+			}
+			wg.Wait()
+			d := open(t, c)
+			if have, want, err := d.SchemaVersion(t.Context()); have != want || err != nil {
+				t.Errorf("SchemaVersion: %d of %d, %v", have, want, err)
+			}
+			n, err := db.One(d.Read(t.Context()), db.Value[int64], "SELECT count(*) FROM configuration")
+			if n != 1 || err != nil {
+				t.Errorf("configuration has %d rows (%v), want 1: a migration ran twice", n, err)
+			}
+		})
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		config db.Config
+		want   string
+	}{
+		{db.Config{}, "no database given"},
+		{db.Config{URL: "postgres://user:secret@host:port/name"}, "write postgres://user:password@host:5432/name"},
+		{db.Config{File: t.TempDir() + "/missing/folder/x.db"}, "missing/folder"},
+	} {
+		d, err := db.Open(t.Context(), c.config)
+		if err == nil {
+			_ = d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("Open(%+v): %v, want an error with %q and no password", c.config, err, c.want)
+		}
+	}
+}
