@@ -21,10 +21,11 @@ import (
 )
 
 // command runs the bench on the fake and returns its report. Afterwards nothing may be left of it.
-func command(t *testing.T, ctx context.Context, o bench.Options) (bench.Report, error) {
+func command(ctx context.Context, t *testing.T, o bench.Options) (bench.Report, error) {
 	t.Helper()
 	pids := t.TempDir()
 	t.Setenv("BENCH_TEST_PIDS", pids)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would have every child sleep for a second at its end
 	var out, progress bytes.Buffer
 	o.Out, o.Progress, o.JSON = &out, &progress, true
 	if o.Dir == "" {
@@ -63,7 +64,7 @@ func assertDead(t *testing.T, pids string) {
 
 func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 	var seeded []int
-	r, err := command(t, t.Context(), bench.Options{
+	r, err := command(t.Context(), t, bench.Options{
 		Arms: []string{"plain", "durable", "sqlite"},
 		SeedOld: func(_ context.Context, dir, database string, n int) error {
 			if _, err := os.Stat(filepath.Join(dir, "endpoints")); err != nil || database != "" {
@@ -115,7 +116,7 @@ func TestPostgreSQLGetsADatabaseOfItsOwn(t *testing.T) {
 	if why := pgtest.Unavailable(); why != "" {
 		t.Skip(why)
 	}
-	r, err := command(t, t.Context(), bench.Options{
+	r, err := command(t.Context(), t, bench.Options{
 		Arms: []string{"postgres"}, Only: []string{"throughput"}, Dir: shallowDir(t),
 	}.Hasty())
 	if err != nil || len(r.Results) != 2 {
@@ -140,7 +141,7 @@ func TestCancelledRunEndsItsChildrenAndPrintsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	begun := time.Now()
-	r, err := command(t, ctx, bench.Options{Arms: []string{"durable", "sqlite"}, Only: []string{"rates", "throughput"}}.Endless())
+	r, err := command(ctx, t, bench.Options{Arms: []string{"durable", "sqlite"}, Only: []string{"rates", "throughput"}}.Endless())
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Command = %v, want the context's error", err)
 	}

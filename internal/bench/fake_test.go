@@ -87,7 +87,7 @@ func furnishFake(noun string, args []string) error {
 		return err
 	}
 	if served, err := os.ReadFile(filepath.Join(f.data, "database")); err != nil || string(served) != f.database {
-		return fmt.Errorf("%s create has the database %q, the server has %q: %v", noun, f.database, served, err)
+		return fmt.Errorf("%s create has the database %q, the server has %q: %w", noun, f.database, served, err)
 	}
 	if !f.json {
 		return fmt.Errorf("%s create was called without --json", noun)

@@ -35,7 +35,7 @@ func Floor(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer f.close()
-	l, err := net.Listen("tcp", listen)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return err
 	}

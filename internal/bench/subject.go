@@ -53,7 +53,7 @@ func (s *subject) open(ctx context.Context, b *bench, n need) (err error) {
 	if s.dir, err = os.MkdirTemp(b.Dir, "stagedoor-bench-"); err != nil {
 		return err
 	}
-	if s.receiver, err = newReceiver(s.book); err != nil {
+	if s.receiver, err = newReceiver(ctx, s.book); err != nil {
 		return err
 	}
 	for i, way := range n.sick {

@@ -86,23 +86,23 @@ func (r *Report) shown(part string) (shown []*Result) {
 	return shown
 }
 
-func (x *Result) row() []string {
-	what := x.Load
-	if x.Case != "" && x.Case != x.Load {
-		what += ", " + x.Case
+func (r *Result) row() []string {
+	what := r.Load
+	if r.Case != "" && r.Case != r.Load {
+		what += ", " + r.Case
 	}
 	return []string{
-		x.Arm, what, number(x.AcceptedPerSecond, 0), number(x.OfFloor, 2), number(x.DeliveredPerSecond, 0),
-		x.Publish.String(), x.SendToArrival.String(), x.FactToArrival.String(),
-		number(x.CPUMillis, 3), number(x.DatabaseCPUMillis, 3), number(x.GeneratorMillis, 3), number(float64(x.PeakMemory)/(1<<20), 0),
-		fmt.Sprint(x.Duplicates), fmt.Sprint(x.Lost),
+		r.Arm, what, number(r.AcceptedPerSecond, 0), number(r.OfFloor, 2), number(r.DeliveredPerSecond, 0),
+		r.Publish.String(), r.SendToArrival.String(), r.FactToArrival.String(),
+		number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3), number(r.GeneratorMillis, 3), number(float64(r.PeakMemory)/(1<<20), 0),
+		fmt.Sprint(r.Duplicates), fmt.Sprint(r.Lost),
 	}
 }
 
-func (x *Result) restartRow() []string {
+func (r *Result) restartRow() []string {
 	return []string{
-		x.Arm, fmt.Sprint(x.Accepted), fmt.Sprint(x.Restart.Backlog), fmt.Sprintf("%.2f", x.Restart.ReadySeconds),
-		fmt.Sprintf("%.2f", x.Restart.LastDeliverySeconds), fmt.Sprint(x.Duplicates), fmt.Sprint(x.Lost),
+		r.Arm, fmt.Sprint(r.Accepted), fmt.Sprint(r.Restart.Backlog), fmt.Sprintf("%.2f", r.Restart.ReadySeconds),
+		fmt.Sprintf("%.2f", r.Restart.LastDeliverySeconds), fmt.Sprint(r.Duplicates), fmt.Sprint(r.Lost),
 	}
 }
 

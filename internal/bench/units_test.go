@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -75,11 +76,11 @@ func TestBrokenMessagesAreErrors(t *testing.T) {
 		"chunk without its end": "X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello",
 		"chunk of nonsense":     "X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
 	} {
-		if head, body, err := bench.ReadMessage([]byte(in)); err == nil || err == io.EOF {
+		if head, body, err := bench.ReadMessage([]byte(in)); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%s: ReadMessage = %.40q, %.40q, %v, want an error that is not io.EOF", name, head, body, err)
 		}
 	}
-	if _, _, err := bench.ReadMessage(nil); err != io.EOF {
+	if _, _, err := bench.ReadMessage(nil); !errors.Is(err, io.EOF) {
 		t.Errorf("ReadMessage of nothing = %v, want io.EOF", err)
 	}
 }
