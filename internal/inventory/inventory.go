@@ -11,17 +11,20 @@
 //
 // Promises: held + sold never exceed what is listed, for a listing and for an event, whatever the concurrency (CHECK constraints stand
 // behind the rules); a unit and a seat have one live claim at most (primary key and unique index); [Audit] recomputes every sum from the
-// claims. Facts: listing.changed when a seller changes a listing or its status flips, not for each sale; pool.exhausted when an event
-// comes to nothing free and nothing held, and pool.reopened on the way back, on the edges only.
+// claims. Facts: listing.changed when a seller changes a listing that is no draft or its status flips, not for each sale; pool.exhausted
+// when an event that has sold something comes to nothing free and nothing held, and pool.reopened on the way back, on the edges only.
 //
-// Locking: whoever calls a function that changes stock first locks the event with [event.Lock]; so one event's stock has one writer.
+// A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts and
+// paused listings are blocked.
+//
+// Locking: whatever changes an event's stock has locked the event first with event.Lock, so that stock has one writer at a time and what
+// was read stays true. [Stock.Pick] to [Stock.Release] leave that to their caller, the others do it themselves.
 package inventory
 
 import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
-	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -43,16 +46,26 @@ type Listing struct {
 	Price      money.Amount // of one unit
 	SplitRule  Rule
 	Status     Status
-	Version    int64 // 1 and growing; sales do not raise it
+	Version    int64 // 1 and growing, with every sale too
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+
+	highWater int // ordinals below are claimed, or were given back
 }
 
 // Free is what is for sale now: nothing unless the listing is active.
-func (l Listing) Free() int { panic("unwritten") }
+func (l Listing) Free() int {
+	if l.Status != Active {
+		return 0
+	}
+	return l.left()
+}
+
+// left is what is neither held nor sold, for sale or not.
+func (l Listing) left() int { return l.Total - l.Held - l.Sold }
 
 // Splits lists the quantities that can be bought now, ascending.
-func (l Listing) Splits() []int { panic("unwritten") }
+func (l Listing) Splits() []int { return AllowedQuantities(l.SplitRule, l.Free()) }
 
 // Status is where a listing stands.
 type Status string
@@ -79,79 +92,3 @@ type Stock struct {
 
 // New makes a stock.
 func New(l Ledger) *Stock { return &Stock{ledger: l} }
-
-// Input is what a listing is made from.
-type Input struct {
-	Event      id.Event
-	ExternalID string // at most 200 characters
-	Section    string // 1 to 100 characters, like Row
-	Row        string
-	Quantity   int      // 1 to 1,000,000; at most 1,000 with seats, at most 20 with split rule none
-	Seats      []string // as many different labels as Quantity, 1 to 50 characters each; nil where places are not numbered
-	Price      money.Decimal
-	Currency   money.Currency // the event's when empty
-	SplitRule  Rule           // Any when empty
-	Status     Status         // Active when empty, Draft or Paused
-}
-
-// Create makes a listing. It fails with event_not_found, event_cancelled (also for a completed event), seat_taken when another listing of
-// the event offers or has sold one of the seats, and field errors.
-func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) { panic("unwritten") }
-
-// Patch is a change to a listing: what is nil stays.
-type Patch struct {
-	Version    int64 // If-Match: the version that the change was made for; 0 for whatever there is
-	ExternalID *string
-	Section    *string // section and row stay once something is sold
-	Row        *string
-	Total      *int     // totalQuantity; not below held + sold
-	Seats      []string // the old labels with more behind them, or fewer of them; with Total left out they set it
-	Price      *money.Decimal
-	Currency   *money.Currency // needs Price with it
-	SplitRule  *Rule
-	Status     *Status // Active, Paused, Draft (a draft only) or Withdrawn
-}
-
-// Update changes a listing. It fails with listing_not_found, version_mismatch, invalid_transition, listing_below_sold when Total would
-// fall below what is held and sold, seat_taken, seats_fixed, listing_held, and field errors.
-func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listing, error) {
-	panic("unwritten")
-}
-
-// Withdraw takes a listing off the market for good; what it sold stays sold. It fails with listing_not_found, version_mismatch, and
-// listing_held while units are held. Withdrawing twice is fine. version is If-Match, 0 for whatever there is.
-func (s *Stock) Withdraw(tx *db.Tx, org int64, listing id.Listing, version int64) (Listing, error) {
-	panic("unwritten")
-}
-
-// ByID finds a listing; listing_not_found.
-func ByID(q db.Querier, org int64, listing id.Listing) (Listing, error) { panic("unwritten") }
-
-// Filter says which listings of an event a list shows.
-type Filter struct {
-	Event     id.Event      // required
-	Listing   id.Listing    // empty for all
-	MinPrice  money.Decimal // empty for none; in each listing's own currency
-	MaxPrice  money.Decimal
-	Quantity  int    // 1 to 20: only listings that sell that many; 0 for all
-	Status    string // "active" (or empty), "draft", "paused", "sold_out", "withdrawn", "expired", "all"
-	SortBy    string // "price" (or empty), "section", "row"
-	SortOrder string // "asc" (or empty), "desc"
-	Limit     int    // 1 to 100; 50 when 0
-	Offset    int
-}
-
-// List returns the event, a page of its listings, and how many there are in all. It fails with event_not_found and with field errors,
-// whose pointers name the query parameters.
-func List(q db.Querier, org int64, f Filter) (ev event.Event, page []Listing, total int, err error) {
-	panic("unwritten")
-}
-
-// Free returns how many units of each event are for sale now, by the event's number. Events without stock are left out.
-func Free(q db.Querier, org int64, eventNos ...int64) (map[int64]int, error) { panic("unwritten") }
-
-// Audit recomputes stock from the claims and returns a sentence for each thing that differs.
-func Audit(q db.Querier) ([]string, error) { panic("unwritten") }
-
-// Sold returns how many units each listing says are sold, by the listing's number, for audits of others.
-func Sold(q db.Querier) (map[int64]int, error) { panic("unwritten") }

@@ -30,7 +30,7 @@ CREATE TABLE listings (
   quantity    BIGINT NOT NULL, -- listed in all
   held        BIGINT NOT NULL,
   sold        BIGINT NOT NULL,
-  high_water  BIGINT NOT NULL, -- no ordinal from here on has ever been claimed
+  high_water  BIGINT NOT NULL, -- ordinals below are claimed or in gaps; held + sold + gaps
   price       BIGINT NOT NULL CHECK (price >= 0), -- of one ticket, in minor units
   currency    TEXT NOT NULL,
   split_rule  TEXT NOT NULL CHECK (split_rule IN ('any', 'none', 'avoid_one', 'avoid_one_and_three', 'pairs')),
@@ -59,6 +59,19 @@ CREATE TABLE claims (
   section    TEXT NOT NULL,
   row_name   TEXT NOT NULL,
   seat       TEXT,
+  PRIMARY KEY (listing_no, ordinal)
+-- only: sqlite
+) WITHOUT ROWID;
+-- end
+-- only: postgres
+);
+-- end
+
+-- Ordinals that were claimed and given back. They are sold first, lowest first.
+CREATE TABLE gaps (
+  listing_no BIGINT NOT NULL,
+  ordinal    BIGINT NOT NULL,
+  org_id     BIGINT NOT NULL,
   PRIMARY KEY (listing_no, ordinal)
 -- only: sqlite
 ) WITHOUT ROWID;

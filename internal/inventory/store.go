@@ -1,0 +1,169 @@
+package inventory
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+const columns = `l.listing_no, l.id, l.event_no, l.event_id, l.external_id, l.section, l.row_name, l.seats, l.quantity, l.held, l.sold,
+	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at`
+
+func scan(r db.Rows) (Listing, error) { return scanWith(r) }
+
+// scanWith reads a listing and what follows it in the row.
+func scanWith(r db.Rows, more ...any) (Listing, error) {
+	var l Listing
+	var seats *string
+	var created, updated int64
+	err := r.Scan(append([]any{
+		&l.No, &l.ID, &l.EventNo, &l.EventID, &l.ExternalID, &l.Section, &l.Row, &seats, &l.Total, &l.Held, &l.Sold,
+		&l.highWater, &l.Price.Minor, &l.Price.Currency, &l.SplitRule, &l.Status, &l.Version, &created, &updated,
+	}, more...)...)
+	if err != nil {
+		return Listing{}, err
+	}
+	if seats != nil {
+		if err := json.Unmarshal([]byte(*seats), &l.Seats); err != nil {
+			return Listing{}, fmt.Errorf("seats of listing %s: %w", l.ID, err)
+		}
+	}
+	l.CreatedAt, l.UpdatedAt = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
+	return l, nil
+}
+
+// ByID finds a listing; listing_not_found.
+func ByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
+	l, err := db.One(q, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.id = $2`, org, listing)
+	if errors.Is(err, db.ErrNoRow) {
+		return Listing{}, errNotFound()
+	}
+	if err != nil {
+		return Listing{}, fmt.Errorf("load listing: %w", err)
+	}
+	return l, nil
+}
+
+func errNotFound() error {
+	return problem.New(problem.NotFound, "listing_not_found", "There is no such listing here.")
+}
+
+func seatsColumn(seats []string) (*string, error) {
+	if seats == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(seats)
+	s := string(b)
+	return &s, err
+}
+
+// insert writes a new listing and fills in its number.
+func (l *Listing) insert(tx *db.Tx, org int64) error {
+	seats, err := seatsColumn(l.Seats)
+	if err != nil {
+		return err
+	}
+	l.No, err = db.One(tx, db.Value[int64], `
+		INSERT INTO listings (org_id, id, event_no, event_id, external_id, section, row_name, seats, quantity, held, sold, high_water, price,
+			currency, split_rule, status, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16) RETURNING listing_no`,
+		org, l.ID, l.EventNo, l.EventID, l.ExternalID, l.Section, l.Row, seats, l.Total, l.Price.Minor,
+		l.Price.Currency, l.SplitRule, l.Status, l.Version, l.CreatedAt.UnixMicro(), l.UpdatedAt.UnixMicro())
+	if err != nil {
+		return fmt.Errorf("insert listing: %w", err)
+	}
+	return nil
+}
+
+// update writes what a seller changed.
+func (l *Listing) update(tx *db.Tx, org int64) error {
+	seats, err := seatsColumn(l.Seats)
+	if err != nil {
+		return err
+	}
+	err = tx.Later(`
+		UPDATE listings SET external_id = $1, section = $2, row_name = $3, seats = $4, quantity = $5, high_water = $6, price = $7, currency = $8,
+			split_rule = $9, status = $10, version = $11, updated_at = $12
+		WHERE org_id = $13 AND listing_no = $14`,
+		l.ExternalID, l.Section, l.Row, seats, l.Total, l.highWater, l.Price.Minor, l.Price.Currency,
+		l.SplitRule, l.Status, l.Version, l.UpdatedAt.UnixMicro(), org, l.No)
+	if err != nil {
+		return fmt.Errorf("update listing %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+// count writes what a sale or a return changed.
+func (l *Listing) count(tx *db.Tx, org int64, before Listing) error {
+	err := tx.Later(`UPDATE listings SET sold = sold + $1, high_water = $2, status = $3, version = $4, updated_at = $5
+		WHERE org_id = $6 AND listing_no = $7`,
+		l.Sold-before.Sold, l.highWater, l.Status, l.Version, l.UpdatedAt.UnixMicro(), org, l.No)
+	if err != nil {
+		return fmt.Errorf("count sales of listing %s: %w", l.ID, err)
+	}
+	return nil
+}
+
+// settle makes the status follow from what is left.
+func (l *Listing) settle() {
+	switch {
+	case l.Status == Active && l.left() == 0:
+		l.Status = SoldOut
+	case l.Status == SoldOut && l.left() > 0:
+		l.Status = Active
+	}
+}
+
+// Snapshot is the data of listing.changed: the whole listing as it was then.
+type Snapshot struct {
+	ListingID  id.Listing     `json:"listingId"`
+	EventID    id.Event       `json:"eventId"`
+	ExternalID string         `json:"externalId,omitempty"`
+	Section    string         `json:"section"`
+	Row        string         `json:"row"`
+	Seats      []string       `json:"seats,omitempty"`
+	Quantity   int            `json:"quantity"` // for sale now
+	Total      int            `json:"totalQuantity"`
+	Price      string         `json:"price"` // a decimal
+	PriceMinor int64          `json:"priceMinor"`
+	Currency   money.Currency `json:"currency"`
+	SplitRule  Rule           `json:"splitRule"`
+	Status     Status         `json:"status"`
+	Version    int64          `json:"version"`
+	CreatedAt  fact.Instant   `json:"createdAt"`
+	UpdatedAt  fact.Instant   `json:"updatedAt"`
+
+	// Changes names the fields that changed, as they are spelled above; nil for a new listing.
+	Changes []string `json:"changes,omitempty"`
+}
+
+// Snapshot returns the listing as facts show it.
+func (l Listing) Snapshot() Snapshot {
+	return Snapshot{
+		ListingID: l.ID, EventID: l.EventID, ExternalID: l.ExternalID, Section: l.Section, Row: l.Row, Seats: l.Seats,
+		Quantity: l.Free(), Total: l.Total, Price: l.Price.String(), PriceMinor: l.Price.Minor, Currency: l.Price.Currency,
+		SplitRule: l.SplitRule, Status: l.Status, Version: l.Version,
+		CreatedAt: fact.Instant(l.CreatedAt), UpdatedAt: fact.Instant(l.UpdatedAt),
+	}
+}
+
+// tell appends listing.changed; a draft is nobody's business yet.
+func (s *Stock) tell(tx *db.Tx, org int64, l Listing, changes []string) error {
+	if l.Status == Draft {
+		return nil
+	}
+	snapshot := l.Snapshot()
+	snapshot.Changes = changes
+	data, err := json.Marshal(snapshot)
+	if err != nil {
+		return err
+	}
+	return s.ledger.Append(tx, &fact.Fact{Org: org, Kind: fact.ListingChanged, Subject: string(l.ID), Version: l.Version, Data: data})
+}
