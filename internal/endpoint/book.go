@@ -90,6 +90,20 @@ func (b *Book) CheckURL(ctx context.Context, raw string) (URL, error) {
 	return URL{t.String()}, nil
 }
 
+// OperatorURL reads a URL that the operator of the installation gives on the command line. It has to be well-formed; whether its address is open
+// is for the server to say, which has the operator's --allow-target and checks every connection.
+func (b *Book) OperatorURL(raw string) (URL, error) {
+	t, err := egress.Parse(raw)
+	var refused *egress.Refused
+	if errors.As(err, &refused) {
+		return URL{}, problem.Field("/url", "url_"+string(refused.Reason), "%s", refused.Detail)
+	}
+	if err != nil {
+		return URL{}, err
+	}
+	return URL{t.String()}, nil
+}
+
 // Spec is what a new endpoint is made of.
 type Spec struct {
 	URL         URL
