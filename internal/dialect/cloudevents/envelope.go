@@ -1,0 +1,153 @@
+package cloudevents
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/order"
+)
+
+// layout is how instants are written: as precisely as they are stored.
+const layout = "2006-01-02T15:04:05.000000Z"
+
+// room is more than what surrounds the parts of an envelope whose lengths vary.
+const room = 256
+
+// Render makes the envelope of any fact. It fails for a message whose data was erased.
+//
+// The envelope is put together from bytes, so that a message's data is copied once and never parsed. Names of facts and their ids need no
+// escapes (see [fact.ValidName]).
+func (d *Dialect) Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error) {
+	data, err := d.data(ctx, f, e)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, room+len(d.source)+len(f.Kind)+len(f.Subject)+len(data))
+	b = append(b, `{"specversion":"1.0","id":"`...)
+	b = append(b, f.ID.String()...)
+	b = append(b, `","source":`...)
+	b = append(b, d.source...)
+	b = append(b, `,"type":"`...)
+	b = append(b, f.Kind...)
+	if f.Subject != "" {
+		b = append(b, `","subject":`...)
+		b = appendString(b, f.Subject)
+		b = append(b, `,"time":"`...)
+	} else {
+		b = append(b, `","time":"`...)
+	}
+	b = f.At.UTC().AppendFormat(b, layout)
+	b = append(b, '"')
+	if f.Version != 0 {
+		b = append(b, `,"subjectversion":`...)
+		b = strconv.AppendInt(b, f.Version, 10)
+	}
+	b = append(b, `,"datacontenttype":"application/json","data":`...)
+	b = append(b, data...)
+	return append(b, '}'), nil
+}
+
+// appendString appends s as a JSON string.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, err := encode(s)
+			if err != nil {
+				panic("cloudevents: " + err.Error()) // cannot be: every string has a JSON form
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// data is what the envelope shows as data.
+func (d *Dialect) data(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error) {
+	switch {
+	case f.Data == nil && f.Private:
+		return nil, fmt.Errorf("the data of %s %s was erased", f.Kind, f.ID)
+	case f.Data == nil:
+		return []byte("{}"), nil
+	case !hasPeople(f.Kind) || e.Options.Redact:
+		return f.Data, nil
+	}
+	var s struct {
+		OrderID id.Order `json:"orderId"`
+	}
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return nil, fmt.Errorf("read data of %s %s: %w", f.Kind, f.ID, err)
+	}
+	p, err := d.people(ctx, f.Org, s.OrderID)
+	if err != nil {
+		return nil, fmt.Errorf("look up the people of %s: %w", s.OrderID, err)
+	}
+	return withPeople(f, p)
+}
+
+// hasPeople tells whether a kind is about an order.
+func hasPeople(k fact.Kind) bool {
+	switch k {
+	case fact.OrderConfirmed, fact.OrderAccepted, fact.OrderIssueRaised, fact.OrderFulfilled, fact.OrderCancelled, fact.RefundCompleted:
+		return true
+	}
+	return false
+}
+
+// people are the members that the data of facts about orders ends with.
+type people struct {
+	Customer     *customer `json:"customer,omitempty"`
+	TransferNote string    `json:"transferNote,omitempty"`
+}
+
+type customer struct {
+	Email string `json:"email,omitempty"`
+	Phone *phone `json:"phone,omitempty"`
+}
+
+type phone struct {
+	Number      string `json:"number"`
+	CountryCode string `json:"countryCode"`
+}
+
+// withPeople returns the fact's data, which is an object with at least an orderId, with the people as its last members. All else stays as it is,
+// whatever a later version of order puts there.
+func withPeople(f *fact.Fact, p order.People) ([]byte, error) {
+	var m people
+	if c := p.Customer; c != (order.Customer{}) {
+		m.Customer = &customer{Email: c.Email}
+		if c.Phone != (order.Phone{}) {
+			m.Customer.Phone = &phone{c.Phone.Number, c.Phone.CountryCode}
+		}
+	}
+	if f.Kind == fact.OrderFulfilled {
+		m.TransferNote = p.TransferNote
+	}
+	more, err := encode(m)
+	if err != nil || len(more) == len("{}") {
+		return f.Data, err
+	}
+	open := bytes.TrimSuffix(bytes.TrimSpace(f.Data), []byte("}"))
+	b := make([]byte, 0, len(open)+len(more))
+	b = append(b, open...)
+	b = append(b, ',')
+	return append(b, more[1:]...), nil
+}
+
+// encode is [json.Marshal] without the escapes that only HTML needs.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	w := json.NewEncoder(&b)
+	w.SetEscapeHTML(false)
+	if err := w.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -1,0 +1,212 @@
+// Package dialecttest is what the tests of the dialects on their way out have in common: [Cases], a fact of every kind with fixed contents, and
+// [Suite], which holds a dialect to what every [delivery.Dialect] promises and compares its envelopes with golden files.
+//
+// A golden file is an envelope, indented for its readers. Compacted, it is the envelope byte for byte.
+package dialecttest
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
+	"github.com/stagedoorhq/stagedoor/internal/order"
+)
+
+// The organisation and the endpoint of all cases.
+const (
+	Org     = 7
+	Number  = 12
+	Webhook = id.Webhook("wh_01jd9x2m3n4p5q6r7s8t9v0w1x")
+	Secret  = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"            // a sample's, not anybody's
+	OldOne  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"            // the same
+	Private = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" // the bytes 0 to 31
+)
+
+// At is the instant of all facts.
+func At() time.Time { return time.Date(2026, 1, 22, 12, 52, 52, 509_123_000, time.UTC) }
+
+// Case is a fact with the name that its golden files have.
+type Case struct {
+	Name string
+	Fact *fact.Fact
+}
+
+// Cases returns a fact of every native kind, some of them in more than one shape, and a message.
+func Cases() []Case {
+	var all []Case
+	add := func(name string, k fact.Kind, subject string, version int64, data any) {
+		b, err := json.Marshal(data)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, Case{name, &fact.Fact{
+			ID: id.Fact{Day: fact.Day(At()), Seq: 41 + int64(len(all))}, Org: Org, Kind: k, Subject: subject, Version: version, At: At(), Data: b,
+		}})
+	}
+	for _, c := range eventCases() {
+		add(c.name, c.kind, string(c.data.EventID), c.data.Version, c.data)
+	}
+	for _, k := range []fact.Kind{fact.PoolExhausted, fact.PoolReopened} {
+		data := poolData(k)
+		add(string(k), k, string(data.EventID), data.Version, data)
+	}
+	for _, c := range orderCases() {
+		add(c.name, c.kind, string(c.data.OrderID), c.data.Version, c.data)
+	}
+	add("endpoint.pinged", fact.EndpointPinged, string(Webhook), 3, map[string]any{
+		"webhookId": Webhook, "test": true, "message": "A test delivery, asked for by the endpoint's owner.",
+	})
+	all[len(all)-1].Fact.Only = Number
+	for _, k := range []fact.Kind{fact.EndpointFailing, fact.EndpointDisabled, fact.EndpointRecovered} {
+		add(string(k), k, string(Webhook), 3, map[string]any{
+			"webhookId": Webhook, "url": "https://hooks.example.com/tickets", "format": "portal", "since": "2026-01-22T12:00:00.5Z", "lastError": "HTTP status 503",
+		})
+	}
+	add("listing.changed", fact.ListingChanged, "697200166edd0569d00c3973", 4, inventory.Snapshot{
+		ListingID: "697200166edd0569d00c3973", EventID: "boston-2026", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4", "5"}, Total: 3,
+		Price: "74.12", PriceMinor: 7412, Currency: "USD", SplitRule: inventory.Any, Status: inventory.Paused, Version: 4,
+		CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: fact.Instant(At()), Changes: []string{"status"},
+	})
+	return append(all, Message(json.RawMessage(`{"bookingId":"b-17","note":"Rock & Roll <live> – Straße","amount":12.50}`), len(all)))
+}
+
+// Message returns the case of an organisation's own message.
+func Message(data json.RawMessage, n int) Case {
+	return Case{"message", &fact.Fact{
+		ID: id.Fact{Day: fact.Day(At()), Seq: 41 + int64(n)}, Org: Org, Kind: "acme.booking-made", At: At(), Key: "b-17", Data: data, Private: true,
+	}}
+}
+
+type eventCase struct {
+	name string
+	kind fact.Kind
+	data event.Snapshot
+}
+
+func eventCases() []eventCase {
+	published := event.Snapshot{
+		EventID: "boston-2026", Name: "Bruins & Friends", Description: "Ice hockey, \"live\".", Category: "sports", URL: "https://example.com/e?a=1&b=2",
+		StartLocal: "2026-01-22T19:00:00", EndLocal: "2026-01-22T22:00:00", Timezone: "America/New_York",
+		StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"),
+		VenueID: 5, Venue: "TD Garden", City: "Boston", Region: "MA", Country: "US", Currency: "USD", Status: event.Published, Version: 1,
+		CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: instant("2026-01-10T08:00:00Z"),
+	}
+	next := func(version int64, status event.Status, changes ...string) event.Snapshot {
+		s := published
+		s.Version, s.Status, s.Changes, s.UpdatedAt = version, status, changes, fact.Instant(At())
+		return s
+	}
+	bare := event.Snapshot{
+		EventID: "evn_01jd9x2m3n4p5q6r7s8t9v0w1x", Name: "Whole days", Online: true, StartLocal: "2026-05-01T00:00:00", Timezone: "Europe/Oslo", AllDay: true,
+		StartsAt: instant("2026-04-30T22:00:00Z"), EndsAt: instant("2026-05-01T22:00:00Z"), Currency: "NOK", Status: event.Published, Version: 1,
+		CreatedAt: fact.Instant(At()), UpdatedAt: fact.Instant(At()),
+	}
+	moved := next(3, event.Published, "startLocal", "endLocal")
+	moved.StartLocal, moved.EndLocal = "2026-01-24T19:00:00", "2026-01-24T22:00:00"
+	moved.StartsAt, moved.EndsAt = instant("2026-01-25T00:00:00Z"), instant("2026-01-25T03:00:00Z")
+	before := instant("2026-01-23T00:00:00Z")
+	moved.PreviousStart = &before
+	return []eventCase{
+		{"event.published", fact.EventPublished, published},
+		{"event.published.bare", fact.EventPublished, bare},
+		{"event.changed", fact.EventChanged, next(2, event.Published, "name", "allDay", "venue")},
+		{"event.rescheduled", fact.EventRescheduled, moved},
+		{"event.postponed", fact.EventPostponed, next(4, event.Postponed, "status")},
+		{"event.cancelled", fact.EventCancelled, next(5, event.Cancelled, "status")},
+		{"event.deleted", fact.EventDeleted, next(6, event.Published)},
+	}
+}
+
+func poolData(k fact.Kind) inventory.PoolSnapshot {
+	p := inventory.PoolSnapshot{Snapshot: eventCases()[0].data, Capacity: 150, Sold: 150}
+	if k == fact.PoolReopened {
+		p.Changes, p.Sold, p.Free = []string{"numberOfSeats"}, 148, 2
+	}
+	return p
+}
+
+type orderCase struct {
+	name string
+	kind fact.Kind
+	data order.Snapshot
+}
+
+func orderCases() []orderCase {
+	at := func(version int64, previous, status order.Status) order.Snapshot {
+		s := Order()
+		s.Version, s.PreviousStatus, s.Status = version, previous, status
+		return s
+	}
+	placed := at(1, "", order.Confirmed)
+	placed.UpdatedAt = placed.CreatedAt
+	fulfilled := at(3, order.Accepted, order.Fulfilled)
+	fulfilled.TransferMethod = order.MobileTransfer
+	refund := func(s order.Snapshot, now, all int64) order.Snapshot {
+		s.RefundMinor, s.RefundedMinor = now, all
+		return s
+	}
+	yen := at(6, order.Cancelled, order.Refunded)
+	yen.Currency, yen.UnitMinor, yen.TotalMinor, yen.Seats = "JPY", 7000, 14000, nil
+	return []orderCase{
+		{"order.confirmed", fact.OrderConfirmed, placed},
+		{"order.confirmed.again", fact.OrderConfirmed, at(5, order.Issue, order.Confirmed)},
+		{"order.accepted", fact.OrderAccepted, at(2, order.Confirmed, order.Accepted)},
+		{"order.issue_raised", fact.OrderIssueRaised, at(4, order.Accepted, order.Issue)},
+		{"order.fulfilled", fact.OrderFulfilled, fulfilled},
+		{"order.cancelled", fact.OrderCancelled, at(5, order.Issue, order.Cancelled)},
+		{"refund.completed", fact.RefundCompleted, refund(yen, 4000, 14000)},
+		{"refund.completed.partial", fact.RefundCompleted, refund(at(7, "", order.Fulfilled), 1050, 1050)},
+	}
+}
+
+// Order is the order of the portal specification's samples, as it is when it was accepted.
+func Order() order.Snapshot {
+	return order.Snapshot{
+		OrderID: "order_1769086190205", OrderNumber: "TIC-KRLCH4H78", EventID: "4546456", EventName: "Boston Bruins Vs Vegas Golden Knights Boston",
+		EventDate: instant("2026-01-22T10:00:00Z"), EventTimezone: "America/New_York", EventVenue: "TD Garden", EventLocation: "Boston, MA",
+		ListingID: "697200166edd0569d00c3973", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4"}, Quantity: 2,
+		UnitMinor: 7412, TotalMinor: 14824, Currency: "USD", Status: order.Accepted, PreviousStatus: order.Confirmed, Version: 2,
+		CreatedAt: instant("2026-01-22T12:49:50.22Z"), UpdatedAt: instant("2026-01-22T12:52:52.509Z"),
+	}
+}
+
+// Buyer is the person of the portal specification's samples.
+func Buyer() order.People {
+	return order.People{
+		Customer:     order.Customer{Email: "buyer@example.com", Phone: order.Phone{Number: "5551234567", CountryCode: "+1"}},
+		TransferNote: "Transferred via mobile transfer",
+		IssueReason:  "the issue's reason",
+		RefundReason: "the refund's reason",
+	}
+}
+
+// People looks up the personal data of an order.
+type People = func(ctx context.Context, org int64, order id.Order) (order.People, error)
+
+// Known finds the buyer of every order.
+func Known(context.Context, int64, id.Order) (order.People, error) { return Buyer(), nil }
+
+// Erased finds that the person was erased.
+func Erased(context.Context, int64, id.Order) (order.People, error) { return order.People{}, nil }
+
+// Endpoint returns an endpoint of the format.
+func Endpoint(format string, redact bool) *endpoint.Endpoint {
+	return &endpoint.Endpoint{
+		Number: Number, Org: Org, ID: Webhook, URL: "https://hooks.example.com/tickets", Format: format, Events: []string{endpoint.Wildcard}, Active: true,
+		Options: endpoint.Options{Redact: redact}, Secret: Secret,
+	}
+}
+
+func instant(s string) fact.Instant {
+	var i fact.Instant
+	if err := i.UnmarshalText([]byte(strings.TrimSpace(s))); err != nil {
+		panic(err)
+	}
+	return i
+}
