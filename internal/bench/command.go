@@ -160,7 +160,11 @@ func (b *bench) fail(what string, err error) {
 // enter puts a result into the report.
 func (b *bench) enter(r *Result) {
 	b.report.Results = append(b.report.Results, r)
-	line := fmt.Sprintf("%s, %s: %.0f accepted/s, %.0f delivered/s", r.name(), r.Load, r.AcceptedPerSecond, r.DeliveredPerSecond)
+	line := r.name()
+	if r.Case != r.Load {
+		line += ", " + r.Load
+	}
+	line += fmt.Sprintf(": %.0f accepted/s, %.0f delivered/s", r.AcceptedPerSecond, r.DeliveredPerSecond)
 	if q := r.SendToArrival; q != nil {
 		line += fmt.Sprintf(", send-to-arrival p50 %.2f p99 %.2f ms", q.P50, q.P99)
 	}
