@@ -4,8 +4,9 @@
 // A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Two of the six have
 // facts behind them now:
 //
-//   - event.updated when an event's public face has changed: data is {event_id, changes, event}, where changes names fields of event. When seats come
-//     back to an exhausted event, the change is number_of_seats, which only then is a field. A deleted event has the status "deleted".
+//   - event.updated when an event's public face has changed: data is {event_id, changes, event}, where changes names fields of event; one
+//     that has become empty is absent there. When seats come back to an exhausted event, the change is number_of_seats, which is a field
+//     only then. A deleted event has the status "deleted".
 //   - event.soldout when nothing is left and nothing is held: data is {event_id, capacity, sold}.
 //
 // ticket.purchased, ticket.cancelled, checkin.completed and stamp.awarded may be subscribed to already; nothing leads to them yet. The event
