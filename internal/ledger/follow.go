@@ -37,7 +37,7 @@ func (l *Ledger) After(q db.Querier, p Place, limit int) ([]Entry, error) {
 		return e, err
 	}, `SELECT `+factColumns+`, f.epoch, f.xid FROM facts f
 		WHERE (f.epoch, f.xid, f.seq) > ($1, $2, $3)
-		  AND (f.epoch < $4 OR f.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+		  AND (f.epoch, f.xid) < ($4, pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
 		ORDER BY f.epoch, f.xid, f.seq LIMIT $5`, p.epoch, p.xid, p.seq, l.epoch, limit)
 }
 
@@ -72,6 +72,7 @@ type Follower struct {
 
 const (
 	pollEvery  = time.Second
+	pollSoon   = 5 * time.Millisecond // after a wake-up on PostgreSQL, then twice that, and so on up to pollEvery
 	maxTries   = 5
 	firstPause = 50 * time.Millisecond
 )
@@ -79,7 +80,7 @@ const (
 // errMoved says that another node has moved the cursor.
 var errMoved = errors.New("the cursor has moved")
 
-// Follow runs the follower until ctx ends. A fact whose step fails five times is parked in a table, and the cursor goes on.
+// Follow runs the follower until ctx ends. A fact whose step fails five times on its own is parked in a table, and the cursor goes on.
 func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 	if f.Batch == 0 {
 		f.Batch = 256
@@ -90,16 +91,25 @@ func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 	wake := l.subscribe()
 	defer l.unsubscribe(wake)
 	r := &run{l: l, f: f}
-	for ctx.Err() == nil {
-		n, err := r.turn(ctx)
+	for poll := pollEvery; ctx.Err() == nil; {
+		again, err := r.turn(ctx)
 		switch {
-		case err == nil && n > 0, errors.Is(err, errMoved):
-			continue
-		case err != nil && ctx.Err() == nil:
-			f.Log.Warn("follower failed", "follower", f.Name, "tries", r.tries, "err", err)
-			sleep(ctx, nil, firstPause<<min(r.tries, 6))
+		case err != nil:
+			if ctx.Err() == nil {
+				f.Log.Warn("follower failed", "follower", f.Name, "tries", r.tries, "err", err)
+				sleep(ctx, nil, firstPause<<min(r.failures, 6))
+			}
+			r.failures++
+		case again:
+			r.failures = 0
 		default:
-			sleep(ctx, wake, pollEvery)
+			r.failures = 0
+			// A fact that was announced may still be hidden by a transaction elsewhere, whose end is not announced.
+			if sleep(ctx, wake, poll) && l.epoch != 0 {
+				poll = pollSoon
+			} else {
+				poll = min(2*poll, pollEvery)
+			}
 		}
 	}
 	return nil
@@ -107,38 +117,53 @@ func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 
 // run is a follower under way.
 type run struct {
-	l     *Ledger
-	f     Follower
-	tries int   // failures of the fact at the head
-	head  Place // the place it stands at
+	l        *Ledger
+	f        Follower
+	single   int // how many facts are still to be taken one by one, because a batch of them failed
+	tries    int // failures of the fact at the head, taken alone
+	failures int // turns in a row that failed
 }
 
-// turn reads what comes next and takes one step. After a failure it goes fact by fact, until the bad one is past.
-func (r *run) turn(ctx context.Context) (int, error) {
+// turn reads what comes next and takes one step. It reports whether there may be more. After a batch has failed its facts are taken
+// one by one, so that the bad one is found and the others are done.
+func (r *run) turn(ctx context.Context) (again bool, err error) {
 	at, err := r.cursor(ctx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	limit := r.f.Batch
-	if r.tries > 0 {
+	if r.single > 0 {
 		limit = 1
 	}
 	entries, err := r.l.After(r.l.db.Read(ctx), at, limit)
 	if err != nil || len(entries) == 0 {
-		return 0, err
+		return false, err
 	}
-	err = r.step(ctx, at, entries)
-	if err == nil || errors.Is(err, errMoved) {
-		r.tries = 0
-		return len(entries), err
+	ran, err := r.step(ctx, at, entries)
+	switch {
+	case err == nil:
+		r.past(len(entries))
+		return true, nil
+	case errors.Is(err, errMoved):
+		r.past(r.single) // whoever moved it knows which of them are bad
+		return true, nil
+	case !ran:
+		return false, err // the database's fault, not the facts'
+	case len(entries) > 1:
+		r.f.Log.Debug("follower takes facts one by one", "follower", r.f.Name, "facts", len(entries), "err", err)
+		r.single = len(entries)
+		return true, nil
 	}
-	if r.head != entries[0].Place || r.tries == 0 {
-		r.head, r.tries = entries[0].Place, 0
+	if r.tries++; r.tries < maxTries {
+		return false, err
 	}
-	if r.tries++; r.tries > maxTries || len(entries) == 1 && r.tries == maxTries {
-		return 1, r.park(ctx, at, entries[0], err)
-	}
-	return 0, err
+	return true, r.park(ctx, at, entries[0], err)
+}
+
+// past notes that the cursor has moved past n facts.
+func (r *run) past(n int) {
+	r.tries = 0
+	r.single = max(0, r.single-n)
 }
 
 func (r *run) cursor(ctx context.Context) (Place, error) {
@@ -150,17 +175,21 @@ func (r *run) cursor(ctx context.Context) (Place, error) {
 	return p, err
 }
 
-func (r *run) step(ctx context.Context, from Place, entries []Entry) error {
+// step takes the follower's step and reports whether it was begun.
+func (r *run) step(ctx context.Context, from Place, entries []Entry) (ran bool, err error) {
 	facts := make([]*fact.Fact, len(entries))
 	for i, e := range entries {
 		facts[i] = e.Fact
 	}
-	return r.l.db.Write(ctx, "", func(tx *db.Tx) error {
+	err = r.l.db.Write(ctx, "", func(tx *db.Tx) error {
+		ran = false
 		if err := r.move(tx, from, entries[len(entries)-1].Place); err != nil {
 			return err
 		}
+		ran = true
 		return r.f.Step(tx, facts)
 	})
+	return ran, err
 }
 
 // move sets the cursor if it is still where it was.
@@ -188,10 +217,14 @@ func (r *run) park(ctx context.Context, from Place, e Entry, reason error) error
 			ON CONFLICT (follower, seq) DO NOTHING`, r.f.Name, e.Fact.ID.Seq, e.Fact.ID.Day, e.Fact.Org, reason.Error(), tx.Micros())
 		return err
 	})
+	if errors.Is(err, errMoved) {
+		r.past(r.single)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("park fact %s: %w", e.Fact.ID, err)
 	}
-	r.tries = 0
+	r.past(1)
 	r.f.Log.Error("fact parked", "follower", r.f.Name, "fact", e.Fact.ID.String(), "err", reason)
 	if r.f.Alarm != nil {
 		r.f.Alarm(e.Fact, reason)
@@ -223,12 +256,15 @@ func (l *Ledger) unsubscribe(c chan struct{}) {
 	}
 }
 
-func sleep(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+// sleep waits for d, or until it is woken, which it reports, or ctx ends.
+func sleep(ctx context.Context, wake <-chan struct{}, d time.Duration) (woken bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 	case <-wake:
+		return true
 	case <-t.C:
 	}
+	return false
 }

@@ -169,6 +169,9 @@ func Load(q db.Querier, numbers []int64) ([]*fact.Fact, error) {
 
 // Erase blanks the data of private facts. Their places in the log stay.
 func Erase(tx *db.Tx, org int64, numbers []int64) error {
+	if len(numbers) == 0 {
+		return nil
+	}
 	list, err := json.Marshal(numbers)
 	if err != nil {
 		return err
