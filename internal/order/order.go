@@ -46,13 +46,13 @@ type Order struct {
 	Payment        Payment
 	Status         Status
 	PreviousStatus Status         // empty when there was none
-	TransferMethod TransferMethod // empty unless it has been fulfilled
+	TransferMethod TransferMethod // of the last fulfilment; empty before
 	Version        int64          // 1 and growing
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	People         People
 
-	units []int // the listing's ordinals
+	units []int // the listing's ordinals that it has, or had
 }
 
 // People is the personal data of an order. All of it is empty once it was erased.
@@ -94,84 +94,3 @@ type Book struct {
 
 // New makes a book.
 func New(l Ledger, s *inventory.Stock) *Book { return &Book{ledger: l, stock: s} }
-
-// Input is what an order is placed with: a listing, or a section and a row, of which the cheapest listing is taken that sells the
-// quantity.
-type Input struct {
-	Event    id.Event
-	Listing  id.Listing
-	Section  string // with Listing it may be left out; if given, it must be the listing's
-	Row      string
-	Quantity int // 1 to 20
-	Customer Customer
-	Payment  Payment
-}
-
-// Place places an order and returns it with its fact, order.confirmed. It fails with field errors, event_not_found, event_cancelled,
-// event_not_on_sale (not published, or over), and what [inventory.Stock.Pick] fails with; then nothing was changed.
-func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) { panic("unwritten") }
-
-// Change asks for a new status.
-type Change struct {
-	Version        int64          // If-Match: the version that the change was made for; 0 for whatever there is
-	Status         Status         // Confirmed, Accepted, Fulfilled or Cancelled
-	TransferMethod TransferMethod // with Fulfilled; MobileTransfer when empty
-	TransferNote   string         // with Fulfilled, at most 1,000 characters; "Transferred via …" when empty
-}
-
-// SetStatus moves an order on. The fact is nil when the order had that status already. It fails with field errors, order_not_found,
-// version_mismatch and invalid_transition, which says what is allowed. Cancelling gives the stock back.
-func (b *Book) SetStatus(tx *db.Tx, org int64, order id.Order, c Change) (Order, *fact.Fact, error) {
-	panic("unwritten")
-}
-
-// Cancel is SetStatus with the status cancelled.
-func (b *Book) Cancel(tx *db.Tx, org int64, order id.Order) (Order, *fact.Fact, error) {
-	return b.SetStatus(tx, org, order, Change{Status: Cancelled})
-}
-
-// RaiseIssue notes that something is wrong with an order; SetStatus resolves it. The fact is nil when an issue was open already, but the
-// new reason (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is.
-func (b *Book) RaiseIssue(tx *db.Tx, org int64, order id.Order, reason string, version int64) (Order, *fact.Fact, error) {
-	panic("unwritten")
-}
-
-// RefundInput says what to refund.
-type RefundInput struct {
-	Version int64         // If-Match: the version that the change was made for; 0 for whatever there is
-	Amount  money.Decimal // in the order's currency; all that is left when empty
-	Reason  string        // at most 1,000 characters
-}
-
-// Refund notes that money went back and appends refund.completed. Refunds add up; when all is refunded the status becomes refunded, which
-// only a fulfilled or cancelled order can, and stock that the order still had goes back. It fails with field errors, order_not_found,
-// version_mismatch, nothing_to_refund, refund_too_large and invalid_transition.
-func (b *Book) Refund(tx *db.Tx, org int64, order id.Order, in RefundInput) (Order, *fact.Fact, error) {
-	panic("unwritten")
-}
-
-// ByID finds an order; order_not_found.
-func ByID(q db.Querier, org int64, order id.Order) (Order, error) { panic("unwritten") }
-
-// Filter says which orders a list shows.
-type Filter struct {
-	Event  id.Event // empty for all
-	Status Status   // empty for all
-	Email  string   // the customer's, upper and lower case alike; empty for all
-	Before id.Order // only orders older than this one; empty for all
-	Limit  int      // 1 to 100; 50 when 0
-	Offset int
-}
-
-// List returns a page of orders, newest first, and how many there are in all (whatever Before says). It fails with field errors, whose
-// pointers name the query parameters.
-func List(q db.Querier, org int64, f Filter) (page []Order, total int, err error) { panic("unwritten") }
-
-// PeopleOf returns the personal data of an order, for whoever renders an envelope; order_not_found.
-func PeopleOf(q db.Querier, org int64, order id.Order) (People, error) { panic("unwritten") }
-
-// Exists tells whether an event has ever had an order.
-func Exists(q db.Querier, org, eventNo int64) (bool, error) { panic("unwritten") }
-
-// Audit recomputes stock and totals from the orders and returns a sentence for each thing that differs.
-func Audit(q db.Querier) ([]string, error) { panic("unwritten") }

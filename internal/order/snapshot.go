@@ -1,6 +1,10 @@
 package order
 
 import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -28,11 +32,37 @@ type Snapshot struct {
 	Currency       money.Currency `json:"currency"`
 	Status         Status         `json:"status"`
 	PreviousStatus Status         `json:"previousStatus,omitempty"` // when this fact was a change of status
-	TransferMethod TransferMethod `json:"transferMethod,omitempty"`
+	TransferMethod TransferMethod `json:"transferMethod,omitempty"` // of a fulfilled order
 	Version        int64          `json:"version"`
 	CreatedAt      fact.Instant   `json:"createdAt"`
 	UpdatedAt      fact.Instant   `json:"updatedAt"`
 }
 
 // Snapshot returns the order as facts show it, with the previous status that is on record.
-func (o Order) Snapshot() Snapshot { panic("unwritten") }
+func (o Order) Snapshot() Snapshot {
+	s := Snapshot{
+		OrderID: o.ID, OrderNumber: o.Number, EventID: o.EventID, EventName: o.EventName, EventDate: fact.Instant(o.EventDate),
+		EventTimezone: o.EventTimezone, EventVenue: o.EventVenue, EventLocation: o.EventLocation, ListingID: o.ListingID,
+		Section: o.Section, Row: o.Row, Seats: o.Seats, Quantity: o.Quantity,
+		UnitMinor: o.UnitPrice.Minor, TotalMinor: o.Total.Minor, RefundedMinor: o.Refunded.Minor, Currency: o.Total.Currency,
+		Status: o.Status, PreviousStatus: o.PreviousStatus, Version: o.Version,
+		CreatedAt: fact.Instant(o.CreatedAt), UpdatedAt: fact.Instant(o.UpdatedAt),
+	}
+	if o.Status == Fulfilled {
+		s.TransferMethod = o.TransferMethod
+	}
+	return s
+}
+
+// tell appends a fact about the order.
+func (b *Book) tell(tx *db.Tx, org int64, kind fact.Kind, s Snapshot) (*fact.Fact, error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	f := &fact.Fact{Org: org, Kind: kind, Subject: string(s.OrderID), Version: s.Version, Data: data}
+	if err := b.ledger.Append(tx, f); err != nil {
+		return nil, fmt.Errorf("append %s: %w", kind, err)
+	}
+	return f, nil
+}

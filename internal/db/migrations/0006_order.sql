@@ -68,6 +68,7 @@ CREATE TABLE cancellations (
   org_id      BIGINT NOT NULL,
   event_id    TEXT NOT NULL,
   upto        BIGINT NOT NULL, -- the last order_no that it is for
+  reached     BIGINT NOT NULL, -- the last order_no that was looked at
   total       BIGINT NOT NULL,
   done        BIGINT NOT NULL,
   started_at  BIGINT NOT NULL,

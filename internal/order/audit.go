@@ -1,0 +1,117 @@
+package order
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
+)
+
+// Audit recomputes stock and totals from the orders and returns a sentence for each thing that differs. Work that goes on meanwhile makes
+// no difference.
+func Audit(q db.Querier) ([]string, error) {
+	all, err := auditOrders(q)
+	if err != nil {
+		return nil, fmt.Errorf("audit orders: %w", err)
+	}
+	// The two sides of the stock are read one after the other, so a sale may come between: only what differs twice in the same way counts.
+	first, err := auditStock(q)
+	if err != nil {
+		return nil, fmt.Errorf("audit stock of orders: %w", err)
+	}
+	if len(first) == 0 {
+		return all, nil
+	}
+	again, err := auditStock(q)
+	if err != nil {
+		return nil, fmt.Errorf("audit stock of orders: %w", err)
+	}
+	for _, sentence := range first {
+		if slices.Contains(again, sentence) {
+			all = append(all, sentence)
+		}
+	}
+	return all, nil
+}
+
+// auditOrders looks at each order by itself.
+func auditOrders(q db.Querier) ([]string, error) {
+	var all []string
+	_, err := db.All(q, func(r db.Rows) (struct{}, error) {
+		var no, total, unit, captured, refunded, refunds int64
+		var quantity int
+		var units string
+		var seats *string
+		var status, previous Status
+		var people bool
+		if err := r.Scan(&no, &quantity, &units, &seats, &unit, &total, &captured, &refunded, &status, &previous, &refunds, &people); err != nil {
+			return struct{}{}, err
+		}
+		say := func(format string, args ...any) {
+			all = append(all, "Order "+prefix+strconv.FormatInt(no, 10)+" "+fmt.Sprintf(format, args...)+".")
+		}
+		if n := length(units); n != quantity {
+			say("is for %d tickets and has %d units", quantity, n)
+		}
+		if seats != nil && length(*seats) != quantity {
+			say("is for %d tickets and has %d seats", quantity, length(*seats))
+		}
+		if int64(quantity)*unit != total || refunded > captured || captured > total {
+			say("has total %d for %d at %d, captured %d, refunded %d", total, quantity, unit, captured, refunded)
+		}
+		if refunded != refunds {
+			say("says %d refunded, and its refunds add up to %d", refunded, refunds)
+		}
+		if whole := captured > 0 && refunded == captured; whole != (status == Refunded) {
+			say("is %s with %d of %d refunded", status, refunded, captured)
+		}
+		if previous == "" && status != Confirmed && status != Provisional || previous != "" && !slices.Contains(allowed[previous], status) {
+			say("is %s after %q, which the table does not allow", status, previous)
+		}
+		if !people {
+			say("has lost its row of personal data")
+		}
+		return struct{}{}, nil
+	}, `SELECT o.order_no, o.quantity, o.units, o.seats, o.unit_price, o.total, o.captured, o.refunded, o.status, o.previous_status,
+			CAST(COALESCE((SELECT SUM(f.amount) FROM refunds f WHERE f.order_no = o.order_no), 0) AS BIGINT), p.order_no IS NOT NULL
+		FROM orders o LEFT JOIN order_people p ON p.order_no = o.order_no`)
+	return all, err
+}
+
+// length is the number of elements of a JSON list, -1 for what is none.
+func length(list string) int {
+	var all []json.RawMessage
+	if json.Unmarshal([]byte(list), &all) != nil {
+		return -1
+	}
+	return len(all)
+}
+
+// auditStock compares what live orders have with what listings say is sold.
+func auditStock(q db.Querier) ([]string, error) {
+	sold, err := inventory.Sold(q)
+	if err != nil {
+		return nil, err
+	}
+	_, err = db.All(q, func(r db.Rows) (struct{}, error) {
+		var listing int64
+		var n int
+		err := r.Scan(&listing, &n)
+		sold[listing] -= n
+		return struct{}{}, err
+	}, `SELECT listing_no, CAST(SUM(quantity) AS BIGINT) FROM orders WHERE `+live+` GROUP BY listing_no`)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, listing := range slices.Sorted(maps.Keys(sold)) {
+		if n := sold[listing]; n != 0 {
+			all = append(all, fmt.Sprintf("Listing number %d says that %d more are sold than its orders have.", listing, n))
+		}
+	}
+	return all, nil
+}

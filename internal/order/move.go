@@ -1,0 +1,144 @@
+package order
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// Change asks for a new status.
+type Change struct {
+	Version        int64          // If-Match: the version that the change was made for; 0 for whatever there is
+	Status         Status         // Confirmed, Accepted, Fulfilled or Cancelled
+	TransferMethod TransferMethod // with Fulfilled; MobileTransfer when empty
+	TransferNote   string         // with Fulfilled, at most 1,000 characters; "Transferred via …" when empty
+}
+
+func (c Change) check() error {
+	var f problem.Fields
+	switch c.Status {
+	case Confirmed, Accepted, Fulfilled, Cancelled:
+	default:
+		f.Add("/status", "invalid", "Use confirmed, accepted, fulfilled or cancelled. An issue is raised by POST …/issue, money goes back by POST …/refund.")
+	}
+	if c.TransferMethod != "" && !c.TransferMethod.valid() {
+		f.Add("/transferMethod", "invalid", "Use mobile_transfer, digital_download, email or pickup.")
+	}
+	if c.Status != Fulfilled && c.TransferMethod != "" {
+		f.Add("/transferMethod", "not_allowed", "A transfer method goes with the status fulfilled only.")
+	}
+	if c.Status != Fulfilled && c.TransferNote != "" {
+		f.Add("/transferNote", "not_allowed", "A transfer note goes with the status fulfilled only.")
+	}
+	prose(&f, "/transferNote", c.TransferNote)
+	return f.Err()
+}
+
+// SetStatus moves an order on. The fact is nil when the order had that status already. It fails with field errors, order_not_found,
+// version_mismatch and invalid_transition, which says what is allowed. Cancelling gives the stock back.
+func (b *Book) SetStatus(tx *db.Tx, org int64, order id.Order, c Change) (Order, *fact.Fact, error) {
+	if err := c.check(); err != nil {
+		return Order{}, nil, err
+	}
+	o, ev, err := lock(tx, org, order, c.Version, c.Status == Cancelled)
+	if err != nil || o.Status == c.Status {
+		return o, nil, err
+	}
+	if err := mayGo(o.Status, c.Status); err != nil {
+		return Order{}, nil, err
+	}
+	if c.Status == Fulfilled {
+		o.TransferMethod = cmp.Or(c.TransferMethod, MobileTransfer)
+		o.People.TransferNote = cmp.Or(c.TransferNote, o.TransferMethod.note())
+		if err := o.updateNotes(tx, org); err != nil {
+			return Order{}, nil, err
+		}
+	}
+	return b.move(tx, org, ev, o, c.Status)
+}
+
+// Cancel is SetStatus with the status cancelled.
+func (b *Book) Cancel(tx *db.Tx, org int64, order id.Order) (Order, *fact.Fact, error) {
+	return b.SetStatus(tx, org, order, Change{Status: Cancelled})
+}
+
+// RaiseIssue notes that something is wrong with an order; SetStatus resolves it. The fact is nil when an issue was open already, but the
+// new reason (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is.
+func (b *Book) RaiseIssue(tx *db.Tx, org int64, order id.Order, reason string, version int64) (Order, *fact.Fact, error) {
+	var f problem.Fields
+	if prose(&f, "/reason", reason); f.Err() != nil {
+		return Order{}, nil, f.Err()
+	}
+	o, ev, err := lock(tx, org, order, version, false)
+	if err != nil {
+		return Order{}, nil, err
+	}
+	if o.Status != Issue {
+		if err := mayGo(o.Status, Issue); err != nil {
+			return Order{}, nil, err
+		}
+	}
+	if reason != o.People.IssueReason {
+		o.People.IssueReason = reason
+		if err := o.updateNotes(tx, org); err != nil {
+			return Order{}, nil, err
+		}
+	}
+	if o.Status == Issue {
+		return o, nil, nil
+	}
+	return b.move(tx, org, ev, o, Issue)
+}
+
+// lock loads an order and keeps others from changing it until the transaction ends. With stock its event is locked too, and before it, as
+// when an order is placed; without, the event is zero.
+func lock(tx *db.Tx, org int64, order id.Order, version int64, stock bool) (Order, event.Event, error) {
+	var ev event.Event
+	if stock {
+		o, err := ByID(tx, org, order)
+		if err != nil {
+			return Order{}, ev, err
+		}
+		if ev, err = event.LockNo(tx, org, o.EventNo); err != nil {
+			return Order{}, ev, fmt.Errorf("event of order %s: %w", order, err)
+		}
+	}
+	o, err := load(tx, org, order, ` /*for update*/`)
+	if err != nil {
+		return Order{}, ev, err
+	}
+	if version != 0 && version != o.Version {
+		return Order{}, ev, problem.New(problem.Precondition, "version_mismatch",
+			"The order has version %d by now, not %d; read it again and repeat the change.", o.Version, version)
+	}
+	return o, ev, nil
+}
+
+// move makes a transition that is allowed, and tells of it. ev must be locked if the order loses its units by it.
+func (b *Book) move(tx *db.Tx, org int64, ev event.Event, o Order, to Status) (Order, *fact.Fact, error) {
+	if err := b.change(tx, org, ev, &o, to); err != nil {
+		return Order{}, nil, err
+	}
+	f, err := b.tell(tx, org, kinds[to], o.Snapshot())
+	return o, f, err
+}
+
+// change writes the transition, and gives the units back when the order loses them by it.
+func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status) error {
+	gives := o.Status.Live() && !to.Live()
+	o.Status, o.PreviousStatus = to, o.Status
+	o.Version, o.UpdatedAt = o.Version+1, tx.Now()
+	if err := o.update(tx, org); err != nil {
+		return err
+	}
+	if !gives {
+		return nil
+	}
+	return b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units})
+}

@@ -1,0 +1,169 @@
+package order
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+const prefix = "order_"
+
+// number is the number in an order's id, which is its primary key. It reports false for what is no order's id.
+func number(o id.Order) (int64, bool) {
+	s, ok := strings.CutPrefix(string(o), prefix)
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, ok && err == nil && n > 0 && strconv.FormatInt(n, 10) == s
+}
+
+const selectOrder = `SELECT o.order_no, o.number, o.event_no, o.event_id, o.event_name, o.event_starts_at, o.event_timezone, o.event_venue,
+		o.event_location, o.listing_no, o.listing_id, o.section, o.row_name, o.seats, o.units, o.quantity, o.currency, o.unit_price, o.total,
+		o.captured, o.refunded, o.payment_provider, o.payment_reference, o.status, o.previous_status, o.transfer_method, o.version,
+		o.created_at, o.updated_at, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
+	FROM orders o JOIN order_people p ON p.order_no = o.order_no `
+
+func scan(r db.Rows) (Order, error) {
+	var o Order
+	var starts, created, updated int64
+	var seats *string
+	var units string
+	c := &o.Total.Currency
+	err := r.Scan(&o.No, &o.Number, &o.EventNo, &o.EventID, &o.EventName, &starts, &o.EventTimezone, &o.EventVenue,
+		&o.EventLocation, &o.ListingNo, &o.ListingID, &o.Section, &o.Row, &seats, &units, &o.Quantity, c, &o.UnitPrice.Minor, &o.Total.Minor,
+		&o.Captured.Minor, &o.Refunded.Minor, &o.Payment.Provider, &o.Payment.Reference, &o.Status, &o.PreviousStatus, &o.TransferMethod, &o.Version,
+		&created, &updated, &o.People.Customer.Email, &o.People.Customer.Phone.Number, &o.People.Customer.Phone.CountryCode,
+		&o.People.TransferNote, &o.People.IssueReason, &o.People.RefundReason)
+	if err != nil {
+		return Order{}, err
+	}
+	o.ID = id.Order(prefix + strconv.FormatInt(o.No, 10))
+	o.UnitPrice.Currency, o.Captured.Currency, o.Refunded.Currency = *c, *c, *c
+	o.EventDate, o.CreatedAt, o.UpdatedAt = moment(starts), moment(created), moment(updated)
+	if seats != nil {
+		err = json.Unmarshal([]byte(*seats), &o.Seats)
+	}
+	if err := errors.Join(err, json.Unmarshal([]byte(units), &o.units)); err != nil {
+		return Order{}, fmt.Errorf("units of order %s: %w", o.ID, err)
+	}
+	return o, nil
+}
+
+func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// ByID finds an order; order_not_found.
+func ByID(q db.Querier, org int64, order id.Order) (Order, error) { return load(q, org, order, "") }
+
+func load(q db.Querier, org int64, order id.Order, lock string) (Order, error) {
+	no, ok := number(order)
+	if !ok {
+		return Order{}, errNotFound()
+	}
+	o, err := db.One(q, scan, selectOrder+`WHERE o.order_no = $1 AND o.org_id = $2`+lock, no, org)
+	if errors.Is(err, db.ErrNoRow) {
+		return Order{}, errNotFound()
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("load order: %w", err)
+	}
+	return o, nil
+}
+
+func errNotFound() error {
+	return problem.New(problem.NotFound, "order_not_found", "There is no such order here.")
+}
+
+// PeopleOf returns the personal data of an order, for whoever renders an envelope; order_not_found.
+func PeopleOf(q db.Querier, org int64, order id.Order) (People, error) {
+	no, ok := number(order)
+	if !ok {
+		return People{}, errNotFound()
+	}
+	p, err := db.One(q, func(r db.Rows) (p People, err error) {
+		return p, r.Scan(&p.Customer.Email, &p.Customer.Phone.Number, &p.Customer.Phone.CountryCode, &p.TransferNote, &p.IssueReason, &p.RefundReason)
+	}, `SELECT email, phone, phone_country, transfer_note, issue_reason, refund_reason FROM order_people WHERE order_no = $1 AND org_id = $2`, no, org)
+	if errors.Is(err, db.ErrNoRow) {
+		return People{}, errNotFound()
+	}
+	if err != nil {
+		return People{}, fmt.Errorf("load people of order: %w", err)
+	}
+	return p, nil
+}
+
+// Exists tells whether an event has ever had an order.
+func Exists(q db.Querier, org, eventNo int64) (bool, error) {
+	_, err := db.One(q, db.Value[int64], `SELECT order_no FROM orders WHERE org_id = $1 AND event_no = $2 LIMIT 1`, org, eventNo)
+	if errors.Is(err, db.ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for orders of event: %w", err)
+	}
+	return true, nil
+}
+
+// insert writes a new order and its people.
+func (o *Order) insert(tx *db.Tx, org int64) error {
+	units, err := json.Marshal(o.units)
+	if err != nil {
+		return err
+	}
+	var seats *string
+	if o.Seats != nil {
+		b, err := json.Marshal(o.Seats)
+		if err != nil {
+			return err
+		}
+		s := string(b)
+		seats = &s
+	}
+	err = tx.Later(`
+		INSERT INTO orders (order_no, org_id, number, event_no, event_id, event_name, event_starts_at, event_timezone, event_venue, event_location,
+			listing_no, listing_id, section, row_name, seats, units, quantity, currency, unit_price, total, captured, refunded,
+			payment_provider, payment_reference, status, previous_status, transfer_method, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22, $23, $24, '', '', $25,
+			$26, $27)`,
+		o.No, org, o.Number, o.EventNo, o.EventID, o.EventName, o.EventDate.UnixMicro(), o.EventTimezone, o.EventVenue, o.EventLocation,
+		o.ListingNo, o.ListingID, o.Section, o.Row, seats, string(units), o.Quantity, o.Total.Currency, o.UnitPrice.Minor, o.Total.Minor,
+		o.Captured.Minor, o.Payment.Provider, o.Payment.Reference, o.Status, o.Version, o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
+	if err != nil {
+		return fmt.Errorf("insert order %s: %w", o.ID, err)
+	}
+	c := o.People.Customer
+	err = tx.Later(`
+		INSERT INTO order_people (order_no, org_id, email, email_lower, phone, phone_country, transfer_note, issue_reason, refund_reason)
+		VALUES ($1, $2, $3, $4, $5, $6, '', '', '')`,
+		o.No, org, c.Email, strings.ToLower(c.Email), c.Phone.Number, c.Phone.CountryCode)
+	if err != nil {
+		return fmt.Errorf("insert people of order %s: %w", o.ID, err)
+	}
+	return nil
+}
+
+// update writes what can change of an order.
+func (o *Order) update(tx *db.Tx, org int64) error {
+	err := tx.Later(`
+		UPDATE orders SET status = $1, previous_status = $2, transfer_method = $3, refunded = $4, version = $5, updated_at = $6
+		WHERE order_no = $7 AND org_id = $8`,
+		o.Status, o.PreviousStatus, o.TransferMethod, o.Refunded.Minor, o.Version, o.UpdatedAt.UnixMicro(), o.No, org)
+	if err != nil {
+		return fmt.Errorf("update order %s: %w", o.ID, err)
+	}
+	return nil
+}
+
+// updateNotes writes what people wrote about an order.
+func (o *Order) updateNotes(tx *db.Tx, org int64) error {
+	err := tx.Later(`UPDATE order_people SET transfer_note = $1, issue_reason = $2, refund_reason = $3 WHERE order_no = $4 AND org_id = $5`,
+		o.People.TransferNote, o.People.IssueReason, o.People.RefundReason, o.No, org)
+	if err != nil {
+		return fmt.Errorf("update notes of order %s: %w", o.ID, err)
+	}
+	return nil
+}
