@@ -1,0 +1,180 @@
+package id_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"pgregory.net/rapid"
+)
+
+func TestDeliveryIDLeadsBackToItsNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := id.Delivery{
+			Day:      int32(rapid.IntRange(0, 1<<16-1).Draw(t, "day")),
+			Seq:      rapid.Int64Range(0, 1<<52-1).Draw(t, "seq"),
+			Endpoint: rapid.Int64Range(0, 1<<40-1).Draw(t, "endpoint"),
+		}
+		s := d.String()
+		if u := d.UUID(); u.Version() != 8 || u.Variant().String() != "RFC4122" {
+			t.Errorf("%+v is %s: version %d, variant %v; want version 8 of RFC 9562", d, s, u.Version(), u.Variant())
+		}
+		if got, ok := id.ParseDelivery(s); got != d || !ok {
+			t.Errorf("ParseDelivery(%q): %+v, %v; want %+v", s, got, ok, d)
+		}
+	})
+}
+
+func TestDeliveryIDsOfDifferentDeliveriesDiffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) id.Delivery {
+			return id.Delivery{
+				Day:      int32(rapid.IntRange(20000, 20003).Draw(t, name+" day")),
+				Seq:      rapid.Int64Range(0, 1<<21).Draw(t, name+" seq"),
+				Endpoint: rapid.Int64Range(0, 300).Draw(t, name+" endpoint"),
+			}
+		}
+		if a, b := draw("a"), draw("b"); (a == b) != (a.String() == b.String()) {
+			t.Errorf("%+v is %s and %+v is %s", a, a, b, b)
+		}
+	})
+}
+
+func TestDeliveryIDsSortByDay(t *testing.T) {
+	early := id.Delivery{Day: 20000, Seq: 1 << 50, Endpoint: 9}
+	late := id.Delivery{Day: 20001, Seq: 1, Endpoint: 1}
+	if early.String() >= late.String() {
+		t.Errorf("%s of day 20000 does not come before %s of day 20001", early, late)
+	}
+}
+
+func TestDeliveryIDsLook(t *testing.T) {
+	const want = "51aa0000-0000-8001-8080-000000028000" // day 20906, fact 258 (0x102), endpoint 10
+	if got := (id.Delivery{Day: 20906, Seq: 258, Endpoint: 10}).String(); got != want {
+		t.Errorf("delivery (20906, 258, 10) is %s, want %s: ids that receivers have kept would change", got, want)
+	}
+}
+
+func TestParseDeliveryRefusesWhatNoDeliveryEverHad(t *testing.T) {
+	good := id.Delivery{Day: 20906, Seq: 258, Endpoint: 10}.String()
+	for _, s := range []string{
+		"", "x", good[:35], good + "0", "urn:uuid:" + good, "{" + good + "}", strings.ReplaceAll(good, "-", ""),
+		good[:14] + "4" + good[15:],        // version 4
+		good[:19] + "c" + good[20:],        // another variant
+		good[:35] + "1",                    // the last 14 bits are 0
+		strings.Replace(good, "5", "g", 1), // no digit
+	} {
+		if d, ok := id.ParseDelivery(s); ok {
+			t.Errorf("ParseDelivery(%q): %+v, true", s, d)
+		}
+	}
+}
+
+func TestFactIDLeadsBackToItsNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := id.Fact{
+			Day: int32(rapid.IntRange(0, 1<<16-1).Draw(t, "day")),
+			Seq: rapid.Int64Range(0, 1<<56-1).Draw(t, "seq"),
+		}
+		if got, ok := id.ParseFact(f.String()); got != f || !ok {
+			t.Errorf("ParseFact(%q): %+v, %v; want %+v", f, got, ok, f)
+		}
+	})
+}
+
+func TestFactIDsLook(t *testing.T) {
+	if got, want := (id.Fact{Day: 20906, Seq: 258}).String(), "evt_51aa00000000000102"; got != want {
+		t.Errorf("fact 258 of day 20906 is %s, want %s", got, want)
+	}
+	for _, s := range []string{"", "evt_", "evt_51aa0000000000010", "evt_51aa000000000001020", "EVT_51aa00000000000102", "evt_51AA00000000000102", "evt_51aa0000000000010g"} {
+		if f, ok := id.ParseFact(s); ok {
+			t.Errorf("ParseFact(%q): %+v, true", s, f)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(id.Delivery{Day: 20906, Seq: 258, Endpoint: 10}.String())
+	f.Add(id.Fact{Day: 20906, Seq: 258}.String())
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		if d, ok := id.ParseDelivery(s); ok && d.String() != strings.ToLower(s) {
+			t.Errorf("ParseDelivery(%q) gave %+v, which is %s", s, d, d)
+		}
+		if x, ok := id.ParseFact(s); ok && x.String() != s {
+			t.Errorf("ParseFact(%q) gave %+v, which is %s", s, x, x)
+		}
+		_ = id.ValidEvent(s)
+		_ = id.ValidListing(s)
+	})
+}
+
+func TestNewIDsHaveTheirShapeAndAreNew(t *testing.T) {
+	now := time.Date(2027, 8, 14, 20, 30, 0, 0, time.UTC)
+	const base32 = "0123456789abcdefghjkmnpqrstvwxyz"
+	for name, c := range map[string]struct {
+		make   func(i int64) string
+		prefix string
+		length int
+		of     string
+	}{
+		"org":          {func(int64) string { return string(id.NewOrg()) }, "org_", 30, base32},
+		"key":          {func(int64) string { return string(id.NewKey()) }, "key_", 30, base32},
+		"event":        {func(int64) string { return string(id.NewEvent()) }, "evn_", 30, base32},
+		"webhook":      {func(int64) string { return string(id.NewWebhook()) }, "wh_", 29, base32},
+		"listing":      {func(int64) string { return string(id.NewListing(now)) }, "", 24, "0123456789abcdef"},
+		"order":        {func(i int64) string { return string(id.NewOrder(now, i)) }, "order_", 24, "0123456789"},
+		"order number": {func(int64) string { return string(id.NewOrderNumber()) }, "TIC-", 13, "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"},
+		"secret":       {func(int64) string { return id.Secret("sd_") }, "sd_", 55, base32},
+	} {
+		seen := map[string]bool{}
+		for i := range int64(1000) {
+			s := c.make(i)
+			rest, ok := strings.CutPrefix(s, c.prefix)
+			if !ok || len(s) != c.length || strings.Trim(rest, c.of) != "" || seen[s] {
+				t.Errorf("%s %d is %q (made before: %v); want %q and digits of %s, %d in all", name, i, s, seen[s], c.prefix, c.of, c.length)
+			}
+			seen[s] = true
+		}
+	}
+	if s := string(id.NewEvent()); !id.ValidEvent(s) {
+		t.Errorf("ValidEvent(%q) is false for one that was just made", s)
+	}
+	if s := string(id.NewListing(now)); !id.ValidListing(s) {
+		t.Errorf("ValidListing(%q) is false for one that was just made", s)
+	}
+}
+
+func TestIDsMadeLaterSortLater(t *testing.T) {
+	var ids []string
+	for range 1000 {
+		ids = append(ids, string(id.NewEvent()))
+	}
+	if !slices.IsSorted(ids) {
+		t.Error("events' ids made one after another are not in order")
+	}
+}
+
+func TestValidEvent(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a": true, "evn_01k": true, "A.b_c-9": true, strings.Repeat("x", 64): true, "...": true,
+		"": false, strings.Repeat("x", 65): false, ".": false, "..": false, "a/b": false, "a b": false, "ü": false, "a\x00": false, "a%2f": false,
+	} {
+		if got := id.ValidEvent(s); got != want {
+			t.Errorf("ValidEvent(%q) is %v", s, got)
+		}
+	}
+}
+
+func TestValidListing(t *testing.T) {
+	for s, want := range map[string]bool{
+		"65f0c1d2e3f4a5b6c7d8e9f0": true, "": false, "65f0c1d2e3f4a5b6c7d8e9f": false, "65f0c1d2e3f4a5b6c7d8e9f00": false,
+		"65F0c1d2e3f4a5b6c7d8e9f0": false, "g5f0c1d2e3f4a5b6c7d8e9f0": false, "65f0c1d2e3f4-5b6c7d8e9f0": false,
+	} {
+		if got := id.ValidListing(s); got != want {
+			t.Errorf("ValidListing(%q) is %v", s, got)
+		}
+	}
+}
