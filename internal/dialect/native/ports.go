@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 )
 
 // What native needs from the traffic side and from the assembly. The interfaces stand here, with their user; app fits the packages to them.
@@ -152,6 +153,14 @@ type Message struct {
 	Event string          // see fact.ValidName and fact.Reserved
 	Data  json.RawMessage // a valid JSON object of 256 KiB at most
 	Key   string          // deliveries with the same key reach an endpoint in order; "" for no order
+}
+
+// Keep runs the effect of a request once, however often the request is repeated. *idempotency.Keep does.
+type Keep interface {
+	// Do runs effect in a transaction of db.Write with the key, unless the request has been answered before.
+	Do(ctx context.Context, r idempotency.Request, writeKey string, effect func(tx *db.Tx) (idempotency.Answer, error)) (a idempotency.Answer, replayed bool, err error)
+	// In is Do in a transaction that somebody else has opened.
+	In(tx *db.Tx, r idempotency.Request, effect func() (idempotency.Answer, error)) (a idempotency.Answer, replayed bool, err error)
 }
 
 // Problems turns an error into the answer's status, headers and RFC 9457 body, and logs what must not be shown. web.Problems does.

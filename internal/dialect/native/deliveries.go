@@ -1,0 +1,221 @@
+package native
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+type deliveryJSON struct {
+	ID            string        `json:"id" format:"uuid" doc:"As in the delivery's header; kept by every retry and redelivery."`
+	Event         string        `json:"event" doc:"As the webhook's format calls it."`
+	FactID        string        `json:"factId" doc:"What happened; the same for all webhooks that are told."`
+	State         string        `json:"state" enum:"pending,delivered,failed,skipped"`
+	Attempts      []attemptJSON `json:"attempts" nullable:"false"`
+	NextAttemptAt *string       `json:"nextAttemptAt" format:"date-time"`
+	CreatedAt     string        `json:"createdAt" format:"date-time"`
+}
+
+type attemptJSON struct {
+	Number   int           `json:"number"`
+	At       string        `json:"at" format:"date-time"`
+	Status   *int          `json:"status" doc:"Of the answer; null when there was none."`
+	Error    *string       `json:"error" doc:"A code that says why there was no answer that counts; null on success."`
+	Request  requestJSON   `json:"request"`
+	Response *responseJSON `json:"response,omitempty" doc:"Left out when there was none."`
+	Timings  timingsJSON   `json:"timings"`
+}
+
+type requestJSON struct {
+	Headers map[string]string `json:"headers" doc:"As sent."`
+	Body    *string           `json:"body" doc:"As sent; null when it is not known any more."`
+}
+
+type responseJSON struct {
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body" doc:"The first 16 KiB, as text."`
+}
+
+type timingsJSON struct {
+	DNS       float64 `json:"dnsMs"`
+	Connect   float64 `json:"connectMs"`
+	TLS       float64 `json:"tlsMs"`
+	FirstByte float64 `json:"firstByteMs"`
+	Total     float64 `json:"totalMs"`
+}
+
+func newDelivery(d Delivery) deliveryJSON {
+	j := deliveryJSON{
+		ID: d.ID.String(), Event: d.Event, FactID: d.Fact.String(), State: d.State, Attempts: make([]attemptJSON, len(d.Attempts)),
+		NextAttemptAt: orNull(maybe(d.NextAttemptAt)), CreatedAt: instant(d.CreatedAt),
+	}
+	for i, a := range d.Attempts {
+		j.Attempts[i] = newAttempt(a)
+	}
+	return j
+}
+
+func newAttempt(a Attempt) attemptJSON {
+	t := a.Timings
+	j := attemptJSON{
+		Number: a.Number, At: instant(a.At), Status: orNull(a.Status), Error: orNull(a.Error), Request: requestJSON{Headers: lines(a.RequestHeaders)},
+		Timings: timingsJSON{DNS: millis(t.DNS), Connect: millis(t.Connect), TLS: millis(t.TLS), FirstByte: millis(t.FirstByte), Total: millis(t.Total)},
+	}
+	if a.RequestBody != nil {
+		body := string(a.RequestBody)
+		j.Request.Body = &body
+	}
+	if a.Status != 0 {
+		j.Response = &responseJSON{Headers: lines(a.ResponseHeaders), Body: strings.ToValidUTF8(string(a.ResponseBody), "\ufffd")}
+	}
+	return j
+}
+
+// lines are headers by name; the values of one that came several times stand behind each other.
+func lines(h http.Header) map[string]string {
+	all := make(map[string]string, len(h))
+	for name, values := range h {
+		all[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\ufffd")
+	}
+	return all
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+type deliveryListInput struct {
+	webhookPath
+	Limit  int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most."`
+	Cursor string    `query:"cursor" maxLength:"400" doc:"Goes on where a former page ended: its meta.pagination.nextCursor, with the same filters."`
+	State  string    `query:"state" enum:"pending,delivered,failed,skipped"`
+	Event  string    `query:"event" doc:"As the webhook's format calls it."`
+	Since  time.Time `query:"since" doc:"Not older than this."`
+	Until  time.Time `query:"until" doc:"Older than this."`
+}
+
+type deliveryListJSON struct {
+	Data []deliveryJSON       `json:"data" nullable:"false" doc:"Newest first."`
+	Meta deliveryListMetaJSON `json:"meta"`
+}
+
+type deliveryListMetaJSON struct {
+	Pagination deliveryPaginationJSON `json:"pagination"`
+	Filters    deliveryFiltersJSON    `json:"filters"`
+}
+
+type deliveryPaginationJSON struct {
+	Limit      int     `json:"limit"`
+	HasMore    bool    `json:"hasMore"`
+	NextCursor *string `json:"nextCursor" doc:"null on the last page."`
+}
+
+type deliveryFiltersJSON struct {
+	State *string `json:"state"`
+	Event *string `json:"event"`
+	Since *string `json:"since" format:"date-time"`
+	Until *string `json:"until" format:"date-time"`
+}
+
+func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput) (answer[deliveryListJSON], error) {
+	var out answer[deliveryListJSON]
+	filters := deliveryFiltersJSON{orNull(in.State), orNull(in.Event), orNull(maybe(in.Since)), orNull(maybe(in.Until))}
+	at, err := paging{Cursor: in.Cursor}.place(c, "deliveries", []any{in.ID, in.State, in.Event, in.Since.UnixNano(), in.Until.UnixNano()})
+	if err != nil {
+		return out, err
+	}
+	f := DeliveryFilter{State: in.State, Event: in.Event, Since: in.Since, Until: in.Until, Limit: in.Limit}
+	if at.after != "" {
+		before, ok := id.ParseDelivery(at.after)
+		if !ok {
+			return out, badCursor()
+		}
+		f.Before = before
+	}
+	page, more, err := a.Deliveries.Deliveries(ctx, c.Org, id.Webhook(in.ID), f)
+	if err != nil {
+		return out, err
+	}
+	out.body = deliveryListJSON{Data: make([]deliveryJSON, len(page)), Meta: deliveryListMetaJSON{Filters: filters}}
+	for i, d := range page {
+		out.body.Data[i] = newDelivery(d)
+	}
+	p := &out.body.Meta.Pagination
+	p.Limit, p.HasMore = in.Limit, more && len(page) > 0
+	if p.HasMore {
+		cursor := at.cursor(0, page[len(page)-1].ID.String())
+		p.NextCursor = &cursor
+	}
+	return out, nil
+}
+
+type deliveryPath struct {
+	webhookPath
+	DeliveryID string `path:"deliveryId"`
+}
+
+func (in *deliveryPath) parse() (id.Delivery, error) {
+	d, ok := id.ParseDelivery(in.DeliveryID)
+	if !ok {
+		return d, problem.New(problem.NotFound, "delivery_not_found", "This webhook has no such delivery.")
+	}
+	return d, nil
+}
+
+func (a *API) delivery(ctx context.Context, c *call, in *deliveryPath) (answer[deliveryJSON], error) {
+	which, err := in.parse()
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	d, err := a.Deliveries.Delivery(ctx, c.Org, id.Webhook(in.ID), which)
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	return answer[deliveryJSON]{body: newDelivery(d)}, nil
+}
+
+func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJSON], error) {
+	which, err := in.parse()
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	d, err := a.Deliveries.Redeliver(tx, c.Org, id.Webhook(in.ID), which)
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	return underWay(in.webhookPath, d), nil
+}
+
+func (a *API) testWebhook(tx *db.Tx, c *call, in *webhookPath) (answer[deliveryJSON], error) {
+	d, err := a.Deliveries.Test(tx, c.Org, id.Webhook(in.ID))
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	return underWay(*in, d), nil
+}
+
+// underWay answers with a delivery that has yet to happen, and where to look for it.
+func underWay(to webhookPath, d Delivery) answer[deliveryJSON] {
+	return answer[deliveryJSON]{body: newDelivery(d), location: webhooksPath + "/" + to.ID + "/deliveries/" + d.ID.String()}
+}
+
+type recoverJSON struct {
+	Since time.Time `json:"since" doc:"Deliveries of what happened since then."`
+}
+
+type recoverInput struct {
+	webhookPath
+	Body recoverJSON
+}
+
+type recoveredJSON struct {
+	Recovered int `json:"recovered" doc:"How many deliveries are due again."`
+}
+
+func (a *API) recover(tx *db.Tx, c *call, in *recoverInput) (answer[recoveredJSON], error) {
+	n, err := a.Deliveries.Recover(tx, c.Org, id.Webhook(in.ID), in.Body.Since)
+	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, err
+}

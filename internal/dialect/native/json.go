@@ -1,0 +1,158 @@
+package native
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// maxDepth bounds how deep a body may nest.
+const maxDepth = 64
+
+// parse reads a body as strictly as RFC 8259 and RFC 7493 (I-JSON) put it: UTF-8 without a byte order mark, no name twice in an object, at most
+// maxDepth deep; and no U+0000, which not every database can store. Numbers become float64 for the checks of the schema, or stay json.Number when
+// they do not fit; their digits are read from the body again when it is decoded. What is wrong is a problem.
+func parse(body []byte) (any, error) {
+	switch {
+	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
+		return nil, problem.New(problem.Invalid, "invalid_json", "The body begins with a byte order mark; send JSON without one.")
+	case !utf8.Valid(body):
+		return nil, problem.New(problem.Invalid, "invalid_json", "The body is not UTF-8.")
+	}
+	if !json.Valid(body) {
+		return nil, syntaxError(body)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	p := parser{decoder: d}
+	v, err := p.value(0)
+	if err == nil {
+		_, end := d.Token()
+		if end != io.EOF {
+			err = problem.New(problem.Invalid, "invalid_json", "The body has more than one JSON value.")
+		}
+	}
+	return v, err
+}
+
+func syntaxError(body []byte) error {
+	var v json.RawMessage
+	err := json.Unmarshal(body, &v)
+	at := ""
+	if s, ok := err.(*json.SyntaxError); ok {
+		at = " at byte " + strconv.FormatInt(s.Offset, 10)
+	}
+	return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON%s.", at)
+}
+
+type parser struct {
+	decoder *json.Decoder
+	path    []string // of names and indexes, to say where something is wrong
+}
+
+func (p *parser) value(depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, problem.Field(p.pointer(), "too_deep", "The body nests deeper than %d levels.", maxDepth)
+	}
+	token, err := p.decoder.Token()
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON.")
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		if t == '{' {
+			return p.object(depth)
+		}
+		return p.array(depth)
+	case string:
+		return t, p.text(t)
+	case json.Number:
+		if f, err := t.Float64(); err == nil {
+			return f, nil
+		}
+		return t, nil
+	}
+	return token, nil
+}
+
+func (p *parser) object(depth int) (any, error) {
+	object := map[string]any{}
+	for p.decoder.More() {
+		token, err := p.decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		name := token.(string) // the body is valid JSON
+		p.path = append(p.path, name)
+		if err := p.text(name); err != nil {
+			return nil, err
+		}
+		if _, twice := object[name]; twice {
+			return nil, problem.Field(p.pointer(), "duplicate_name", "The object has this name twice; send it once.")
+		}
+		if object[name], err = p.value(depth + 1); err != nil {
+			return nil, err
+		}
+		p.path = p.path[:len(p.path)-1]
+	}
+	_, err := p.decoder.Token()
+	return object, err
+}
+
+func (p *parser) array(depth int) (any, error) {
+	array := []any{}
+	for p.decoder.More() {
+		p.path = append(p.path, strconv.Itoa(len(array)))
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, v)
+		p.path = p.path[:len(p.path)-1]
+	}
+	_, err := p.decoder.Token()
+	return array, err
+}
+
+func (p *parser) text(s string) error {
+	if strings.ContainsRune(s, 0) {
+		return problem.Field(p.pointer(), "invalid_character", "Text has no U+0000.")
+	}
+	return nil
+}
+
+func (p *parser) pointer() string { return pointer(p.path...) }
+
+// pointer makes a JSON pointer (RFC 6901).
+func pointer(path ...string) string {
+	var b strings.Builder
+	for _, name := range path {
+		b.WriteByte('/')
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+	}
+	return b.String()
+}
+
+// unmarshal is huma's decoder: into an any for the checks of the schema, then into the route's input.
+func unmarshal(body []byte, v any) error {
+	if tree, ok := v.(*any); ok {
+		var err error
+		*tree, err = parse(body)
+		return err
+	}
+	return json.Unmarshal(body, v)
+}
+
+// encode is how answers are written: without the escapes that only HTML needs, one line.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}

@@ -1,0 +1,337 @@
+package native
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/message"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// maxMessages bounds how many messages one request may have.
+const maxMessages = 500
+
+// buffers hold bodies while their request lasts. A message's data is copied when its fact is written.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// publish is POST /messages: huma's way without huma. The body is looked at twice, once for its form (by encoding/json) and once for where its
+// values begin and end; the data of messages is never decoded.
+func (a *API) publish(w http.ResponseWriter, r *http.Request) {
+	body := buffers.Get().(*bytes.Buffer)
+	made, replayed, err := a.published(w, r, body)
+	if err != nil {
+		a.refuse(w, r, err)
+	} else {
+		h := w.Header()
+		h["Content-Type"] = applicationJSON
+		if replayed {
+			h.Set("Idempotency-Replayed", "true")
+		}
+		w.WriteHeader(made.Status)
+		_, _ = w.Write(made.Body) // the client may be gone
+	}
+	if body.Cap() <= 64<<10 {
+		body.Reset()
+		buffers.Put(body)
+	}
+}
+
+var applicationJSON = []string{"application/json"} // shared by all answers and never changed
+
+func (a *API) published(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) (made idempotency.Answer, replayed bool, err error) {
+	p, limit, err := a.Door.Enter(r, access.WebhooksManage)
+	limit.Header(w.Header())
+	if err != nil {
+		return made, false, err
+	}
+	if err := checkMediaType(r.Header, r.ContentLength); err != nil {
+		return made, false, err
+	}
+	if n := r.ContentLength; n > 0 {
+		body.Grow(int(min(n, 1<<20)) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		return made, false, bodyError(err)
+	}
+	batch, err := parseMessages(body.Bytes())
+	if err != nil {
+		return made, false, err
+	}
+	effect := func(tx *db.Tx) (idempotency.Answer, error) {
+		ids, err := a.Messages.Publish(tx, p.Org, batch.messages)
+		return idempotency.Answer{Status: http.StatusAccepted, Header: http.Header{}, Body: batch.answer(ids)}, err
+	}
+	c := call{Principal: p, api: a, request: r, body: body.Bytes()}
+	return a.Keep.Do(r.Context(), c.repeatable(), "", effect)
+}
+
+// batch is what a request publishes.
+type batch struct {
+	messages []Message
+	single   bool // a message by itself, not a list of one
+}
+
+// answer is {"id": …}, or {"data": [{"id": …}, …]} in the order of the messages.
+func (b batch) answer(ids []id.Fact) []byte {
+	if b.single {
+		return append(append([]byte(`{"id":"`), ids[0].String()...), "\"}\n"...)
+	}
+	out := make([]byte, 0, 16+34*len(ids))
+	out = append(out, `{"data":[`...)
+	for i, f := range ids {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, `{"id":"`...), f.String()...), `"}`...)
+	}
+	return append(out, "]}\n"...)
+}
+
+// parseMessages reads {event, data, key?} or {messages: [{event, data, key?}, …]}. Everything that is wrong is said at once.
+func parseMessages(body []byte) (batch, error) {
+	if err := checkForm(body); err != nil {
+		return batch{}, err
+	}
+	var b batch
+	var faults problem.Fields
+	list := []byte(nil)
+	alone := messageReader{faults: &faults}
+	walkObject(body, func(name string, value []byte) {
+		if name == "messages" && list == nil {
+			list = value
+			return
+		}
+		alone.field(name, value)
+	})
+	switch {
+	case list == nil:
+		b.single = true
+		b.messages = []Message{alone.done()}
+	case alone.seen != 0:
+		faults.Add("/messages", "ambiguous", "Send one message, or a list of messages, not both.")
+	case list[0] != '[':
+		faults.Add("/messages", "wrong_type", "Expected array.")
+	default:
+		b.messages = readList(list, &faults)
+	}
+	return b, faults.Err()
+}
+
+func readList(list []byte, faults *problem.Fields) []Message {
+	var messages []Message
+	n := 0
+	walkArray(list, func(value []byte) {
+		n++
+		if n > maxMessages || len(*faults) > 100 {
+			return
+		}
+		m := messageReader{at: "/messages/" + strconv.Itoa(n-1), faults: faults}
+		if value[0] != '{' {
+			faults.Add(m.at, "wrong_type", "Expected object.")
+			return
+		}
+		walkObject(value, m.field)
+		messages = append(messages, m.done())
+	})
+	if n == 0 || n > maxMessages {
+		faults.Add("/messages", "wrong_length", "Send 1 to %d messages at once.", maxMessages)
+	}
+	return messages
+}
+
+// checkForm makes sure that the body is one JSON object in UTF-8.
+func checkForm(body []byte) error {
+	switch {
+	case len(body) == 0:
+		return problem.Field("", "required", "Send a message: {\"event\": …, \"data\": {…}}.")
+	case !utf8.Valid(body) || bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || !json.Valid(body):
+		_, err := parse(body) // says it better
+		return err
+	}
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); trimmed[0] != '{' {
+		return problem.Field("", "wrong_type", "Expected object.")
+	}
+	return nil
+}
+
+// messageReader puts a message together from its fields.
+type messageReader struct {
+	at      string // where the message stands in the body
+	message Message
+	seen    int // the fields that came: 1 event, 2 data, 4 key
+	faults  *problem.Fields
+}
+
+func (m *messageReader) field(name string, value []byte) {
+	bit := map[string]int{"event": 1, "data": 2, "key": 4}[name]
+	if bit == 0 {
+		m.fault(name, "unknown_field", "There is no field "+quote(name)+" here; leave it out, or correct its name.")
+		return
+	}
+	if m.seen&bit != 0 {
+		m.fault(name, "duplicate_name", "The object has this name twice; send it once.")
+		return
+	}
+	m.seen |= bit
+	switch {
+	case name == "data" && value[0] == '{':
+		m.message.Data = value
+		if depth(value) > maxDepth {
+			m.fault(name, "too_deep", "The data nests deeper than "+strconv.Itoa(maxDepth)+" levels.")
+		}
+	case name == "data":
+		m.fault(name, "wrong_type", "Expected object.")
+	case value[0] == '"':
+		s := textOf(value)
+		if !printable(s) {
+			m.fault(name, "invalid_character", "This text has no control characters.")
+		}
+		if name == "event" {
+			m.message.Event = s
+		} else {
+			m.message.Key = s
+		}
+	case name == "key" && value[0] == 'n': // null is no key
+	default:
+		m.fault(name, "wrong_type", "Expected string.")
+	}
+}
+
+func (m *messageReader) fault(name, code, detail string) {
+	m.faults.Add(m.at+pointer(name), code, "%s", detail)
+}
+
+// done checks what is there and what is missing.
+func (m *messageReader) done() Message {
+	if m.seen&2 == 0 {
+		m.fault("data", "required", "This field is required.")
+	}
+	if m.seen&1 == 0 {
+		m.fault("event", "required", "This field is required.")
+		return m.message
+	}
+	message.Message{Event: m.message.Event, Data: m.message.Data, Key: m.message.Key}.Check(m.at, m.faults)
+	return m.message
+}
+
+// The walkers below go through JSON that is known to be valid.
+
+// walkObject calls field for each member of the object that b holds, with its name and its value's bytes.
+func walkObject(b []byte, field func(name string, value []byte)) {
+	i := bytes.IndexByte(b, '{') + 1
+	for {
+		i = space(b, i)
+		if b[i] == '}' {
+			return
+		}
+		if b[i] == ',' {
+			i = space(b, i+1)
+		}
+		end := skip(b, i)
+		name := textOf(b[i:end])
+		i = space(b, space(b, end)+1) // past the colon
+		end = skip(b, i)
+		field(name, b[i:end])
+		i = end
+	}
+}
+
+// walkArray calls item for each item of the array that b holds.
+func walkArray(b []byte, item func(value []byte)) {
+	i := 1
+	for {
+		i = space(b, i)
+		if b[i] == ']' {
+			return
+		}
+		if b[i] == ',' {
+			i = space(b, i+1)
+		}
+		end := skip(b, i)
+		item(b[i:end])
+		i = end
+	}
+}
+
+// space returns the place of the next byte that is not white space.
+func space(b []byte, i int) int {
+	for b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t' {
+		i++
+	}
+	return i
+}
+
+// skip returns where the value that begins at i ends.
+func skip(b []byte, i int) int {
+	depth := 0
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = skipText(b, i) - 1
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return i // a number or a word that the object or array ends with
+			}
+			depth--
+		case ',', ' ', '\n', '\r', '\t', ':':
+			if depth == 0 {
+				return i
+			}
+			continue
+		default:
+			continue
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return i
+}
+
+// skipText returns where the string that begins at i ends.
+func skipText(b []byte, i int) int {
+	for i++; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// textOf decodes a string.
+func textOf(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	_ = json.Unmarshal(quoted, &s) // it is a valid string
+	return s
+}
+
+// depth returns how deep a value nests.
+func depth(b []byte) (deepest int) {
+	now := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = skipText(b, i) - 1
+		case '{', '[':
+			now++
+			deepest = max(deepest, now)
+		case '}', ']':
+			now--
+		}
+	}
+	return deepest
+}

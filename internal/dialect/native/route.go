@@ -1,0 +1,201 @@
+package native
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+)
+
+// route is what there is to say of an operation beside its input and output.
+type route struct {
+	method  string
+	path    string
+	scope   access.Scope
+	id      string // operationId
+	tag     string
+	status  int    // of success; 200 when 0
+	summary string // one line
+	detail  string // more, in Markdown
+	errors  []int  // statuses beside those that follow from the form of the route
+}
+
+// answer is what a route's function returns. O is the body's wire shape; none where there is none.
+type answer[O any] struct {
+	body     O
+	version  int64  // of the resource, for ETag; 0 for none
+	location string // of what was made
+}
+
+// none is the body of answers that have none.
+type none struct{}
+
+// keyed is an input whose transaction belongs among others: see db.Write's key.
+type keyed interface{ writeKey() string }
+
+// read registers a route that changes nothing.
+func read[I, O any](a *API, r route, do func(ctx context.Context, c *call, in *I) (answer[O], error)) {
+	register[I, O](a, r, func(ctx context.Context, in *I) (*reply, error) {
+		out, err := do(ctx, callOf(ctx), in)
+		if err != nil {
+			return nil, err
+		}
+		made, err := encodeAnswer(r.success(), out)
+		return newReply(made, false), err
+	})
+}
+
+// write registers a route that runs in one transaction: what it changes, its encoded answer and its Idempotency-Key.
+func write[I, O any](a *API, r route, do func(tx *db.Tx, c *call, in *I) (answer[O], error)) {
+	change[I, O](a, r, func(ctx context.Context, c *call, in *I) (idempotency.Answer, bool, error) {
+		key := ""
+		if k, ok := any(in).(keyed); ok {
+			key = k.writeKey()
+		}
+		return a.Keep.Do(ctx, c.repeatable(), key, func(tx *db.Tx) (idempotency.Answer, error) {
+			out, err := do(tx, c, in)
+			if err != nil {
+				return idempotency.Answer{}, err
+			}
+			return encodeAnswer(r.success(), out)
+		})
+	})
+}
+
+// change registers a route that changes something in a transaction of its own making.
+func change[I, O any](a *API, r route, do func(ctx context.Context, c *call, in *I) (made idempotency.Answer, replayed bool, err error)) {
+	register[I, O](a, r, func(ctx context.Context, in *I) (*reply, error) {
+		made, replayed, err := do(ctx, callOf(ctx), in)
+		if err != nil {
+			return nil, err
+		}
+		return newReply(made, replayed), nil
+	})
+}
+
+// reply is an answer as huma writes it: bytes, which may be those of a former answer.
+type reply struct {
+	Status      int
+	ContentType string `header:"Content-Type" hidden:"true"`
+	ETag        string `header:"ETag" hidden:"true"`
+	Location    string `header:"Location" hidden:"true"`
+	Replayed    string `header:"Idempotency-Replayed" hidden:"true"`
+	Body        []byte
+}
+
+func encodeAnswer[O any](status int, out answer[O]) (idempotency.Answer, error) {
+	a := idempotency.Answer{Status: status, Header: http.Header{}}
+	if out.version != 0 {
+		a.Header.Set("ETag", etag(out.version))
+	}
+	if out.location != "" {
+		a.Header.Set("Location", out.location)
+	}
+	if status == http.StatusNoContent {
+		return a, nil
+	}
+	var err error
+	a.Body, err = encode(out.body)
+	return a, err
+}
+
+func newReply(a idempotency.Answer, replayed bool) *reply {
+	r := &reply{Status: a.Status, ETag: a.Header.Get("ETag"), Location: a.Header.Get("Location"), Body: a.Body}
+	if len(a.Body) > 0 {
+		r.ContentType = "application/json"
+	}
+	if replayed {
+		r.Replayed = "true"
+	}
+	return r
+}
+
+func (r route) success() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+// register puts a route on the mux and into the document. A route without a scope is a mistake of ours and ends the start.
+func register[I, O any](a *API, r route, handle func(context.Context, *I) (*reply, error)) {
+	if r.scope == "" {
+		panic("native: the route " + r.method + " " + r.path + " declares no scope")
+	}
+	huma.Register(a.huma, a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]()), handle)
+}
+
+// operation describes a route. What follows from its form is said for it: which errors it can have, which headers it takes and gives.
+func (a *API) operation(r route, in, out reflect.Type) huma.Operation {
+	op := huma.Operation{
+		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.detail, Tags: []string{r.tag},
+		DefaultStatus:   r.success(),
+		Responses:       a.responses(r, in, out),
+		Security:        []map[string][]string{{"apiKey": {string(r.scope)}}, {"bearer": {string(r.scope)}}},
+		Middlewares:     huma.Middlewares{a.enter(r.scope)},
+		MaxBodyBytes:    -1, // the server bounds bodies, and
+		BodyReadTimeout: -1, // the time that they take
+	}
+	if r.method == http.MethodPost {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string"},
+			Description: "Makes the request repeatable: for 24 hours, the same request with the same key gets the same answer and has no second effect.",
+		})
+	}
+	return op
+}
+
+// responses says how the route answers.
+func (a *API) responses(r route, in, out reflect.Type) map[string]*huma.Response {
+	success := &huma.Response{Description: http.StatusText(r.success()), Headers: map[string]*huma.Param{}}
+	if out != reflect.TypeFor[none]() {
+		success.Content = map[string]*huma.MediaType{"application/json": {Schema: a.schemas().Schema(out, true, r.id)}}
+	}
+	errors := append([]int{400, 401, 403, 429, 500, 503}, r.errors...)
+	if hasField(in, "path") {
+		errors = append(errors, 404)
+	}
+	if _, has := in.FieldByName("Body"); has {
+		errors = append(errors, 413, 415)
+	}
+	if _, has := in.FieldByName("IfMatch"); has {
+		errors = append(errors, 412)
+	}
+	text := func(s string) *huma.Param { return &huma.Param{Description: s, Schema: &huma.Schema{Type: "string"}} }
+	if r.method == http.MethodPost {
+		errors = append(errors, 409, 422)
+		success.Headers["Idempotency-Replayed"] = text("true when the answer was given before, to the same Idempotency-Key.")
+	}
+	if r.status == http.StatusCreated || r.status == http.StatusAccepted {
+		success.Headers["Location"] = text("Where the resource is.")
+	}
+	_, single := out.FieldByName("Version")
+	if _, done := out.FieldByName("Order"); single || done {
+		success.Headers["ETag"] = text("The resource's version, for If-Match.")
+	}
+	all := map[string]*huma.Response{strconv.Itoa(r.success()): success}
+	for _, status := range errors {
+		all[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema(a.schemas())}},
+		}
+	}
+	return all
+}
+
+func (a *API) schemas() huma.Registry { return a.huma.OpenAPI().Components.Schemas }
+
+// hasField tells whether a field of the input has the tag.
+func hasField(in reflect.Type, tag string) bool {
+	for _, f := range reflect.VisibleFields(in) {
+		if f.Tag.Get(tag) != "" {
+			return true
+		}
+	}
+	return false
+}
