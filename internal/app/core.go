@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/order"
@@ -120,8 +121,10 @@ func (c *Core) open(ctx context.Context) error {
 	}
 	c.Policy = egress.NewPolicy(egress.Config{Allow: c.AllowTargets})
 	c.Client = egress.NewClient(c.Policy, egress.Options{UserAgent: delivery.UserAgent})
-	people := peopleOf{c}
-	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(c.PublicURL, people)}
+	people := func(ctx context.Context, org int64, o id.Order) (order.People, error) {
+		return order.PeopleOf(c.DB.Read(ctx), org, o)
+	}
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL)}
 	vocabularies := make([]endpoint.Vocabulary, len(dialects))
 	for i, d := range dialects {
 		vocabularies[i] = d
@@ -170,6 +173,3 @@ func (c *Core) Close() error {
 	c.Client.Close()
 	return c.DB.Close()
 }
-
-// peopleOf looks personal data up for envelopes.
-type peopleOf struct{ c *Core }

@@ -2,6 +2,25 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/web"
 )
 
 // Served says where a server listens.
@@ -10,8 +29,170 @@ type Served struct {
 	Metrics string // URL of the metrics listener, "" when there is none
 }
 
-// Serve serves the API and sends deliveries until ctx ends, then stops gracefully. ready is called once it answers; it may be nil.
+// Serve serves the API and sends deliveries until ctx ends, then stops gracefully: requests under way are answered, attempts under way come to their
+// end or give their lease back. ready is called once it answers; it may be nil.
 func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
-	_, _ = ctx, ready
-	panic("unwritten")
+	release, err := lockData(filepath.Join(c.Data, lockFile))
+	if err != nil {
+		return err
+	}
+	defer release()
+	server, api, door, err := c.assemble()
+	if err != nil {
+		return err
+	}
+	served, err := c.listen(server)
+	if err != nil {
+		return err
+	}
+	// Requests end before deliveries do: what a request commits while stopping is left in the table, due.
+	engine, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	var parts sync.WaitGroup
+	failed := make(chan error, 1)
+	parts.Go(func() {
+		if err := c.Engine.Run(engine); err != nil {
+			failed <- fmt.Errorf("delivery engine: %w", err)
+		}
+	})
+	parts.Go(func() { api.Run(engine) })
+	parts.Go(func() { door.Run(engine) })
+	parts.Go(func() { c.sweep(engine) })
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(serving) }()
+	if ready != nil {
+		ready(served)
+	}
+	select {
+	case err = <-failed:
+		stopServing()
+		err = errors.Join(err, <-done)
+	case err = <-done:
+	}
+	stopEngine()
+	parts.Wait()
+	return err
+}
+
+// assemble puts the faces on a server.
+func (c *Core) assemble() (*web.Server, *native.API, *access.Door, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(c.Engine.Metrics.Collectors()...)
+	c.ledgerMetrics(registry)
+	server, err := web.New(web.Config{
+		Log: c.Log, Metrics: registry, TrustedProxies: c.TrustedProxies, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		Ready: map[string]func(context.Context) error{"database": c.ready},
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	door := access.New(access.Config{Find: c.find, Used: c.used, Log: c.Log})
+	api := native.New(server.Mux(), native.Config{
+		DB: c.DB, Door: door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Webhooks: webhooks{c}, Deliveries: deliveries{c}, Messages: messages{c},
+		Version: Version(), Log: c.Log,
+	})
+	return server, api, door, nil
+}
+
+// listen opens the addresses and closes them to deliveries.
+func (c *Core) listen(server *web.Server) (Served, error) {
+	addr, err := server.Listen(c.Listen)
+	if err != nil {
+		return Served{}, fmt.Errorf("listen on %s: %w; choose another address with --listen", c.Listen, err)
+	}
+	own := []netip.AddrPort{addrPort(addr)}
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	served := Served{URL: scheme + "://" + addr.String()}
+	if c.MetricsListen != "" {
+		metrics, err := server.ListenMetrics(c.MetricsListen)
+		if err != nil {
+			return Served{}, fmt.Errorf("listen on %s: %w; choose another address with --metrics-listen", c.MetricsListen, err)
+		}
+		own = append(own, addrPort(metrics))
+		served.Metrics = "http://" + metrics.String() + "/metrics"
+	}
+	c.Policy.Own(append(own, c.databaseAddrs()...)...)
+	return served, nil
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort()
+	}
+	return netip.AddrPort{}
+}
+
+// ready says whether the database answers.
+func (c *Core) ready(ctx context.Context) error {
+	_, err := c.DB.Revision(ctx)
+	return err
+}
+
+// find finds out whose key was presented.
+func (c *Core) find(ctx context.Context, key string) (*access.Principal, error) {
+	p, err := org.Authenticate(c.DB.Read(ctx), key)
+	if err != nil {
+		return nil, err
+	}
+	who := &access.Principal{Org: p.Org, OrgID: p.OrgID, Key: p.Key, PerMinute: p.PerMinute}
+	for _, s := range p.Scopes {
+		who.Scopes = append(who.Scopes, access.Scope(s))
+	}
+	return who, nil
+}
+
+// used notes that keys have been used.
+func (c *Core) used(ctx context.Context, o int64, keys ...id.Key) error {
+	return c.DB.Write(ctx, "", func(tx *db.Tx) error { return org.Used(tx, o, keys...) })
+}
+
+// sweep forgets what has had its time.
+func (c *Core) sweep(ctx context.Context) {
+	keep := idempotency.New(c.DB, c.Keys)
+	ticker := time.NewTicker(10 * time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for n := 1; n > 0 && ctx.Err() == nil; {
+			var err error
+			if n, err = keep.Sweep(ctx); err != nil {
+				c.Log.Warn("sweep kept answers", "err", err)
+				break
+			}
+		}
+	}
+}
+
+// ledgerMetrics shows what followers of the ledger may not see yet, and what was put aside.
+func (c *Core) ledgerMetrics(r *prometheus.Registry) {
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_ledger_horizon_lag_seconds", Help: "For how long the oldest fact has been waiting that a transaction under way could still precede.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		lag, err := c.Ledger.Lag(ctx, time.Now())
+		if err != nil {
+			return -1
+		}
+		return lag.Seconds()
+	}))
+}
+
+// databaseAddrs are the addresses of a database server, which no delivery may reach.
+func (c *Core) databaseAddrs() []netip.AddrPort {
+	if c.Database == "" {
+		return nil
+	}
+	return resolveDatabase(strings.TrimSpace(c.Database))
 }
