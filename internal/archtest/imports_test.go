@@ -34,7 +34,7 @@ var house = []group{
 	{name: "command", packages: "./cmd/...", may: "leaves store trade doors traffic dialects faces settings assembly demo bench public"},
 
 	// Not shipped: what tests stand on, and what stands beside the program.
-	{name: "helpers", packages: "db/pgtest db/dbtest", may: "leaves store helpers"},
+	{name: "helpers", packages: "db/pgtest db/dbtest dialect/dialecttest", may: "leaves store trade traffic public helpers"},
 	{name: "tests", packages: "archtest ./test/...", may: "*"},
 	{name: "beside", packages: "./examples/... ./scripts/... ./tools/...", may: "public"},
 }
