@@ -180,3 +180,8 @@ func (s *Set) Subscribed(org int64, format, event string) bool {
 	o := s.byOrg[org]
 	return o != nil && slices.ContainsFunc(o.endpoints, func(e *Endpoint) bool { return e.Format == format && e.Enabled() && e.wants(event) })
 }
+
+// Wants tells whether an enabled endpoint of the format will be sent the fact.
+func (s *Set) Wants(format string, f *fact.Fact) bool {
+	return slices.ContainsFunc(s.Wanting(f), func(e *Endpoint) bool { return e.Format == format && e.Enabled() })
+}

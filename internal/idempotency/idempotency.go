@@ -75,16 +75,27 @@ func New(d *db.DB, ring *seal.Keyring) *Keep {
 	return &Keep{db: d, ring: ring, running: map[place]chan struct{}{}}
 }
 
+// Effect does what a request asks for and says what it is answered with.
+type Effect = func(tx *db.Tx) (Answer, error)
+
 // Do runs effect in a transaction through [db.DB.Write] with the given key for its order, unless the request has been answered before:
 // then it returns that answer and replayed is true. An error of effect is returned as it is and nothing is kept. A request without a key
 // just runs.
 //
 // It fails with invalid_idempotency_key, idempotency_key_reused (422) when the key came with another request, and request_in_progress
 // (409) when a twin is not done after 5 seconds.
-func (k *Keep) Do(ctx context.Context, r Request, writeKey string, effect func(tx *db.Tx) (Answer, error)) (a Answer, replayed bool, err error) {
-	write := func(fn func(*db.Tx) error) error { return k.db.Write(ctx, writeKey, fn) }
+func (k *Keep) Do(ctx context.Context, r Request, writeKey string, effect Effect) (a Answer, replayed bool, err error) {
+	return k.once(ctx, r, effect, func(ctx context.Context, fn func(*db.Tx) error) error { return k.db.Write(ctx, writeKey, fn) })
+}
+
+// DoConfiguring is Do through [db.DB.Configure], for effects that change what every writer must know.
+func (k *Keep) DoConfiguring(ctx context.Context, r Request, effect Effect) (a Answer, replayed bool, err error) {
+	return k.once(ctx, r, effect, k.db.Configure)
+}
+
+func (k *Keep) once(ctx context.Context, r Request, effect Effect, write func(context.Context, func(*db.Tx) error) error) (a Answer, replayed bool, err error) {
 	if r.Key == "" {
-		err := write(func(tx *db.Tx) (err error) {
+		err := write(ctx, func(tx *db.Tx) (err error) {
 			a, err = effect(tx)
 			return err
 		})
@@ -96,22 +107,18 @@ func (k *Keep) Do(ctx context.Context, r Request, writeKey string, effect func(t
 	}
 	defer end()
 	for {
-		err = write(func(tx *db.Tx) (err error) {
-			a, replayed, err = k.In(tx, r, func() (Answer, error) { return effect(tx) })
+		err = write(ctx, func(tx *db.Tx) (err error) {
+			a, replayed, err = k.inside(tx, r, effect)
 			return err
 		})
-		if !errors.Is(err, ErrTwin) {
+		if !errors.Is(err, errTwin) {
 			return a, replayed, err
 		}
 	}
 }
 
-// ErrTwin undoes an effect because a twin on another node was faster; its answer is there now, and the transaction is to be run again.
-var ErrTwin = errors.New("a twin was faster")
-
-func invalidKey() error {
-	return problem.New(problem.Invalid, "invalid_idempotency_key", "An Idempotency-Key has 1 to %d visible ASCII characters, such as a UUID.", maxKey)
-}
+// errTwin undoes an effect because a twin on another node was faster; its answer is there now.
+var errTwin = errors.New("a twin was faster")
 
 func validKey(s string) bool {
 	for _, c := range []byte(s) {
@@ -125,7 +132,8 @@ func validKey(s string) bool {
 // begin checks the key and waits until no twin is under way on this node. Twins on other nodes meet in the table.
 func (k *Keep) begin(ctx context.Context, p place) (end func(), err error) {
 	if !validKey(p.key) {
-		return nil, invalidKey()
+		return nil, problem.New(problem.Invalid, "invalid_idempotency_key",
+			"An Idempotency-Key has 1 to %d visible ASCII characters, such as a UUID.", maxKey)
 	}
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -154,16 +162,8 @@ func (k *Keep) begin(ctx context.Context, p place) (end func(), err error) {
 	}
 }
 
-// In is Do in a transaction that somebody else has opened, for effects that need one of another kind: where no two of them overlap, twins need no
-// waiting. The answer's primary key decides between twins; the slower one's transaction fails with [ErrTwin] and is to be run again.
-func (k *Keep) In(tx *db.Tx, r Request, effect func() (Answer, error)) (Answer, bool, error) {
-	if r.Key == "" {
-		a, err := effect()
-		return a, false, err
-	}
-	if !validKey(r.Key) {
-		return Answer{}, false, invalidKey()
-	}
+// inside finds the answer or makes it. The answer's primary key decides between twins on two nodes; the slower one's effect is undone.
+func (k *Keep) inside(tx *db.Tx, r Request, effect Effect) (Answer, bool, error) {
 	kept, hash, err := k.find(tx, r)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return Answer{}, false, err
@@ -175,7 +175,7 @@ func (k *Keep) In(tx *db.Tx, r Request, effect func() (Answer, error)) (Answer, 
 		}
 		return kept, true, nil
 	}
-	a, err := effect()
+	a, err := effect(tx)
 	if err != nil {
 		return a, false, err
 	}
@@ -186,7 +186,7 @@ func (k *Keep) In(tx *db.Tx, r Request, effect func() (Answer, error)) (Answer, 
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`, r.Org, r.Principal, r.Route, r.Key, r.Hash, a.Status,
 		a.Header.Get("Location"), a.Header.Get("ETag"), k.ring.Seal(a.Body, r.place().context()), tx.Micros())
 	if err == nil && n == 0 {
-		err = ErrTwin
+		err = errTwin
 	}
 	return a, false, err
 }
