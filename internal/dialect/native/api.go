@@ -9,8 +9,12 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
+	"github.com/stagedoorhq/stagedoor/internal/message"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 )
 
@@ -18,16 +22,17 @@ import (
 type Config struct {
 	DB       *db.DB
 	Door     *access.Door
-	Keep     Keep
+	Keep     *idempotency.Keep
 	Problems Problems
 
 	Calendar *event.Calendar
 	Stock    *inventory.Stock
 	Book     *order.Book
 
-	Webhooks   Webhooks
-	Deliveries Deliveries
-	Messages   Messages
+	Endpoints     *endpoint.Book
+	Subscriptions *endpoint.Subscriptions
+	Engine        *delivery.Engine
+	Ledger        message.Ledger
 
 	Envelopes []Envelope   // what webhooks get, for the document
 	Version   string       // of the program, for the document
@@ -146,27 +151,27 @@ func (a *API) routes() {
 	read(a, route{
 		method: "GET", path: webhooksPath, scope: access.WebhooksManage, id: "listWebhooks", tag: webhooks, summary: "List webhooks, oldest first",
 	}, a.listWebhooks)
-	change[webhookInput, webhookJSON](a, route{
+	configure(a, route{
 		method: "POST", path: webhooksPath, scope: access.WebhooksManage, id: "createWebhook", tag: webhooks, status: 201, summary: "Create a webhook",
 		detail: "The answer has the secret that deliveries are signed with; it is not shown again.",
-	}, a.createWebhook)
+	}, a.checkNew, a.createWebhook)
 	read(a, route{
 		method: "GET", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "getWebhook", tag: webhooks, summary: "Read a webhook",
 	}, a.webhook)
-	change[webhookPatch, webhookJSON](a, route{
+	configure(a, route{
 		method: "PATCH", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "changeWebhook", tag: webhooks, summary: "Change a webhook",
 		detail: "What is left out stays. The change holds for what happens from then on.", errors: []int{409},
-	}, a.changeWebhook)
-	change[webhookDelete, none](a, route{
+	}, a.checkChange, a.changeWebhook)
+	configure(a, route{
 		method: "DELETE", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "deleteWebhook", tag: webhooks, status: 204, summary: "Delete a webhook",
-	}, a.deleteWebhook)
+	}, atOnce, a.deleteWebhook)
 	write(a, route{
 		method: "POST", path: webhooksPath + "/{id}/test", scope: access.WebhooksManage, id: "testWebhook", tag: webhooks, status: 202, summary: "Send a test event",
 	}, a.testWebhook)
-	change[rotationInput, webhookJSON](a, route{
+	configure(a, route{
 		method: "POST", path: webhooksPath + "/{id}/rotate-secret", scope: access.WebhooksManage, id: "rotateWebhookSecret", tag: webhooks,
 		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap.",
-	}, a.rotateSecret)
+	}, atOnce, a.rotateSecret)
 	read(a, route{
 		method: "GET", path: webhooksPath + "/{id}/deliveries", scope: access.WebhooksManage, id: "listDeliveries", tag: webhooks,
 		summary: "List a webhook's deliveries with their attempts, newest first",

@@ -2,11 +2,12 @@ package native
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
@@ -26,6 +27,7 @@ type attemptJSON struct {
 	At       string        `json:"at" format:"date-time"`
 	Status   *int          `json:"status" doc:"Of the answer; null when there was none."`
 	Error    *string       `json:"error" doc:"A code that says why there was no answer that counts; null on success."`
+	Detail   string        `json:"detail,omitempty" doc:"The error in a sentence."`
 	Request  requestJSON   `json:"request"`
 	Response *responseJSON `json:"response,omitempty" doc:"Left out when there was none."`
 	Timings  timingsJSON   `json:"timings"`
@@ -34,6 +36,7 @@ type attemptJSON struct {
 type requestJSON struct {
 	Headers map[string]string `json:"headers" doc:"As sent."`
 	Body    *string           `json:"body" doc:"As sent; null when it is not known any more."`
+	Exact   bool              `json:"exact" doc:"Whether body is known to be what was sent, byte for byte."`
 }
 
 type responseJSON struct {
@@ -49,38 +52,46 @@ type timingsJSON struct {
 	Total     float64 `json:"totalMs"`
 }
 
-func newDelivery(d Delivery) deliveryJSON {
+func newDelivery(r delivery.Record) deliveryJSON {
 	j := deliveryJSON{
-		ID: d.ID.String(), Event: d.Event, FactID: d.Fact.String(), State: d.State, Attempts: make([]attemptJSON, len(d.Attempts)),
-		NextAttemptAt: orNull(maybe(d.NextAttemptAt)), CreatedAt: instant(d.CreatedAt),
+		ID: r.ID.String(), Event: r.Event, FactID: r.Fact.ID.String(), State: r.State, Attempts: make([]attemptJSON, len(r.Attempts)),
+		NextAttemptAt: orNull(maybe(r.Next)), CreatedAt: instant(r.CreatedAt),
 	}
-	for i, a := range d.Attempts {
+	for i, a := range r.Attempts {
 		j.Attempts[i] = newAttempt(a)
 	}
 	return j
 }
 
-func newAttempt(a Attempt) attemptJSON {
-	t := a.Timings
+func newAttempt(a delivery.Attempt) attemptJSON {
 	j := attemptJSON{
-		Number: a.Number, At: instant(a.At), Status: orNull(a.Status), Error: orNull(a.Error), Request: requestJSON{Headers: lines(a.RequestHeaders)},
-		Timings: timingsJSON{DNS: millis(t.DNS), Connect: millis(t.Connect), TLS: millis(t.TLS), FirstByte: millis(t.FirstByte), Total: millis(t.Total)},
+		Number: a.Number, At: instant(a.At), Status: orNull(a.Status), Error: orNull(a.Code), Detail: a.Detail,
+		Request: requestJSON{Headers: headers(a.RequestHead), Exact: a.Exact},
+		Timings: timingsJSON{DNS: millis(a.DNS), Connect: millis(a.Connect), TLS: millis(a.TLS), FirstByte: millis(a.FirstByte), Total: millis(a.Total)},
 	}
 	if a.RequestBody != nil {
 		body := string(a.RequestBody)
 		j.Request.Body = &body
 	}
 	if a.Status != 0 {
-		j.Response = &responseJSON{Headers: lines(a.ResponseHeaders), Body: strings.ToValidUTF8(string(a.ResponseBody), "\ufffd")}
+		j.Response = &responseJSON{Headers: headers(a.ResponseHead), Body: strings.ToValidUTF8(string(a.ResponseBody), "\ufffd")}
 	}
 	return j
 }
 
-// lines are headers by name; the values of one that came several times stand behind each other.
-func lines(h http.Header) map[string]string {
-	all := make(map[string]string, len(h))
-	for name, values := range h {
-		all[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\ufffd")
+// headers are the lines "Name: value" by name; the values of one that came several times stand behind each other.
+func headers(head string) map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(head) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		value = strings.ToValidUTF8(strings.TrimSpace(value), "\ufffd")
+		if before, twice := all[name]; twice {
+			value = before + ", " + value
+		}
+		all[name] = value
 	}
 	return all
 }
@@ -127,15 +138,19 @@ func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput
 	if err != nil {
 		return out, err
 	}
-	f := DeliveryFilter{State: in.State, Event: in.Event, Since: in.Since, Until: in.Until, Limit: in.Limit}
+	f := delivery.Filter{State: in.State, Event: in.Event, Since: in.Since, Until: in.Until, Limit: in.Limit}
 	if at.after != "" {
-		before, ok := id.ParseDelivery(at.after)
+		last, ok := id.ParseDelivery(at.after)
 		if !ok {
 			return out, badCursor()
 		}
-		f.Before = before
+		f.Before = last.Seq
 	}
-	page, more, err := a.Deliveries.Deliveries(ctx, c.Org, id.Webhook(in.ID), f)
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	if err != nil {
+		return out, err
+	}
+	page, more, err := a.Engine.List(ctx, e, f)
 	if err != nil {
 		return out, err
 	}
@@ -170,11 +185,15 @@ func (a *API) delivery(ctx context.Context, c *call, in *deliveryPath) (answer[d
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	d, err := a.Deliveries.Delivery(ctx, c.Org, id.Webhook(in.ID), which)
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	return answer[deliveryJSON]{body: newDelivery(d)}, nil
+	r, err := a.Engine.Lookup(ctx, e, which)
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	return answer[deliveryJSON]{body: newDelivery(r)}, nil
 }
 
 func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJSON], error) {
@@ -182,24 +201,43 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	d, err := a.Deliveries.Redeliver(tx, c.Org, id.Webhook(in.ID), which)
+	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	return underWay(in.webhookPath, d), nil
+	if err := a.Engine.Redeliver(tx, e, which); err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	r, err := a.Engine.LookupIn(tx, e, which)
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	return underWay(e, r), nil
 }
 
 func (a *API) testWebhook(tx *db.Tx, c *call, in *webhookPath) (answer[deliveryJSON], error) {
-	d, err := a.Deliveries.Test(tx, c.Org, id.Webhook(in.ID))
+	f, err := a.Endpoints.Ping(tx, c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	return underWay(*in, d), nil
+	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	set, err := a.Subscriptions.At(tx)
+	if err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	r := delivery.Record{
+		ID: id.Delivery{Day: f.ID.Day, Seq: f.ID.Seq, Endpoint: e.Number}, Fact: f, State: "pending", Next: tx.Now(), CreatedAt: f.At,
+	}
+	r.Event, _ = set.EventName(e.Format, f)
+	return underWay(e, r), nil
 }
 
 // underWay answers with a delivery that has yet to happen, and where to look for it.
-func underWay(to webhookPath, d Delivery) answer[deliveryJSON] {
-	return answer[deliveryJSON]{body: newDelivery(d), location: webhooksPath + "/" + to.ID + "/deliveries/" + d.ID.String()}
+func underWay(to *endpoint.Endpoint, r delivery.Record) answer[deliveryJSON] {
+	return answer[deliveryJSON]{body: newDelivery(r), location: webhooksPath + "/" + string(to.ID) + "/deliveries/" + r.ID.String()}
 }
 
 type recoverJSON struct {
@@ -216,6 +254,10 @@ type recoveredJSON struct {
 }
 
 func (a *API) recover(tx *db.Tx, c *call, in *recoverInput) (answer[recoveredJSON], error) {
-	n, err := a.Deliveries.Recover(tx, c.Org, id.Webhook(in.ID), in.Body.Since)
+	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	if err != nil {
+		return answer[recoveredJSON]{}, err
+	}
+	n, err := a.Engine.Recover(tx, e, in.Body.Since)
 	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, err
 }

@@ -66,7 +66,7 @@ func (a *API) published(w http.ResponseWriter, r *http.Request, body *bytes.Buff
 		return made, false, err
 	}
 	effect := func(tx *db.Tx) (idempotency.Answer, error) {
-		ids, err := a.Messages.Publish(tx, p.Org, batch.messages)
+		ids, err := message.Publish(tx, a.Ledger, p.Org, batch.messages)
 		return idempotency.Answer{Status: http.StatusAccepted, Header: http.Header{}, Body: batch.answer(ids)}, err
 	}
 	c := call{Principal: p, api: a, request: r, body: body.Bytes()}
@@ -75,7 +75,7 @@ func (a *API) published(w http.ResponseWriter, r *http.Request, body *bytes.Buff
 
 // batch is what a request publishes.
 type batch struct {
-	messages []Message
+	messages []message.Message
 	single   bool // a message by itself, not a list of one
 }
 
@@ -114,7 +114,7 @@ func parseMessages(body []byte) (batch, error) {
 	switch {
 	case list == nil:
 		b.single = true
-		b.messages = []Message{alone.done()}
+		b.messages = []message.Message{alone.done()}
 	case alone.seen != 0:
 		faults.Add("/messages", "ambiguous", "Send one message, or a list of messages, not both.")
 	case list[0] != '[':
@@ -125,8 +125,8 @@ func parseMessages(body []byte) (batch, error) {
 	return b, faults.Err()
 }
 
-func readList(list []byte, faults *problem.Fields) []Message {
-	var messages []Message
+func readList(list []byte, faults *problem.Fields) []message.Message {
+	var messages []message.Message
 	n := 0
 	walkArray(list, func(value []byte) {
 		n++
@@ -165,7 +165,7 @@ func checkForm(body []byte) error {
 // messageReader puts a message together from its fields.
 type messageReader struct {
 	at      string // where the message stands in the body
-	message Message
+	message message.Message
 	seen    int // the fields that came: 1 event, 2 data, 4 key
 	faults  *problem.Fields
 }
@@ -210,7 +210,7 @@ func (m *messageReader) fault(name, code, detail string) {
 }
 
 // done checks what is there and what is missing.
-func (m *messageReader) done() Message {
+func (m *messageReader) done() message.Message {
 	if m.seen&2 == 0 {
 		m.fault("data", "required", "This field is required.")
 	}
@@ -218,7 +218,7 @@ func (m *messageReader) done() Message {
 		m.fault("event", "required", "This field is required.")
 		return m.message
 	}
-	message.Message{Event: m.message.Event, Data: m.message.Data, Key: m.message.Key}.Check(m.at, m.faults)
+	m.message.Check(m.at, m.faults)
 	return m.message
 }
 

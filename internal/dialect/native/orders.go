@@ -90,32 +90,29 @@ type webhookSentJSON struct {
 	Sent  bool   `json:"sent" doc:"The event is on disk and an active portal endpoint wants it; its delivery is not waited for."`
 }
 
-// portalNames are what the portal format calls the facts about orders, and statuses the facts that orders come to their statuses with.
-var (
-	portalNames = map[fact.Kind]string{
-		fact.OrderConfirmed: "order.confirmed", fact.OrderAccepted: "order.accepted", fact.OrderIssueRaised: "order.purchase_issues",
-		fact.OrderFulfilled: "order.fulfilled", fact.OrderCancelled: "order.cancelled", fact.RefundCompleted: "order.refunded",
-	}
-	statuses = map[order.Status]fact.Kind{
-		order.Confirmed: fact.OrderConfirmed, order.Accepted: fact.OrderAccepted, order.Issue: fact.OrderIssueRaised,
-		order.Fulfilled: fact.OrderFulfilled, order.Cancelled: fact.OrderCancelled, order.Refunded: fact.RefundCompleted,
-	}
-)
+// kinds are the facts that orders come to their statuses with.
+var kinds = map[order.Status]fact.Kind{
+	order.Confirmed: fact.OrderConfirmed, order.Accepted: fact.OrderAccepted, order.Issue: fact.OrderIssueRaised,
+	order.Fulfilled: fact.OrderFulfilled, order.Cancelled: fact.OrderCancelled, order.Refunded: fact.RefundCompleted,
+}
 
 // orderDone answers what was done to an order. f is the fact that was appended, nil when nothing had to be done.
 func (a *API) orderDone(tx *db.Tx, c *call, o order.Order, f *fact.Fact, message string) (answer[orderDoneJSON], error) {
 	out := answer[orderDoneJSON]{version: o.Version, body: orderDoneJSON{
-		Success: true, Message: fmt.Sprintf(message, o.ID), Order: newOrder(o), Webhook: webhookSentJSON{Event: portalNames[statuses[o.Status]]},
-		Timestamp: instant(tx.Now()),
+		Success: true, Message: fmt.Sprintf(message, o.ID), Order: newOrder(o), Timestamp: instant(tx.Now()),
 	}}
-	if f == nil {
-		return out, nil
+	set, err := a.Subscriptions.At(tx)
+	if err != nil {
+		return out, err
 	}
-	var err error
+	told := f
+	if told == nil {
+		told = &fact.Fact{Kind: kinds[o.Status]}
+	}
 	w := &out.body.Webhook
-	w.Event = portalNames[f.Kind]
-	w.Sent, err = a.Webhooks.Wanted(tx, c.Org, "portal", w.Event)
-	return out, err
+	w.Event, _ = set.EventName("portal", told)
+	w.Sent = f != nil && set.Subscribed(c.Org, "portal", w.Event)
+	return out, nil
 }
 
 type orderInputJSON struct {

@@ -52,31 +52,49 @@ func read[I, O any](a *API, r route, do func(ctx context.Context, c *call, in *I
 
 // write registers a route that runs in one transaction: what it changes, its encoded answer and its Idempotency-Key.
 func write[I, O any](a *API, r route, do func(tx *db.Tx, c *call, in *I) (answer[O], error)) {
-	change[I, O](a, r, func(ctx context.Context, c *call, in *I) (idempotency.Answer, bool, error) {
-		key := ""
+	change(a, r, atOnce[I], func(tx *db.Tx, c *call, in *I, _ none) (answer[O], error) { return do(tx, c, in) }, a.Keep.Do)
+}
+
+// configure is write for routes that change who subscribes to what: nobody else writes meanwhile. before runs outside of the transaction and
+// may take its time; what it returns is handed to do.
+func configure[I, O, B any](a *API, r route, before func(ctx context.Context, c *call, in *I) (B, error), do func(tx *db.Tx, c *call, in *I, b B) (answer[O], error)) {
+	change(a, r, before, do, func(ctx context.Context, request idempotency.Request, _ string, effect idempotency.Effect) (idempotency.Answer, bool, error) {
+		return a.Keep.DoConfiguring(ctx, request, effect)
+	})
+}
+
+// door is a way to the database that runs an effect once, however often its request is repeated.
+type door = func(ctx context.Context, r idempotency.Request, writeKey string, effect idempotency.Effect) (made idempotency.Answer, replayed bool, err error)
+
+// change registers a route that goes through a door.
+func change[I, O, B any](
+	a *API, r route, before func(ctx context.Context, c *call, in *I) (B, error), do func(tx *db.Tx, c *call, in *I, b B) (answer[O], error), through door,
+) {
+	register[I, O](a, r, func(ctx context.Context, in *I) (*reply, error) {
+		c, key := callOf(ctx), ""
 		if k, ok := any(in).(keyed); ok {
 			key = k.writeKey()
 		}
-		return a.Keep.Do(ctx, c.repeatable(), key, func(tx *db.Tx) (idempotency.Answer, error) {
-			out, err := do(tx, c, in)
+		b, err := before(ctx, c, in)
+		if err != nil {
+			return nil, err
+		}
+		made, replayed, err := through(ctx, c.repeatable(), key, func(tx *db.Tx) (idempotency.Answer, error) {
+			out, err := do(tx, c, in, b)
 			if err != nil {
 				return idempotency.Answer{}, err
 			}
 			return encodeAnswer(r.success(), out)
 		})
-	})
-}
-
-// change registers a route that changes something in a transaction of its own making.
-func change[I, O any](a *API, r route, do func(ctx context.Context, c *call, in *I) (made idempotency.Answer, replayed bool, err error)) {
-	register[I, O](a, r, func(ctx context.Context, in *I) (*reply, error) {
-		made, replayed, err := do(ctx, callOf(ctx), in)
 		if err != nil {
 			return nil, err
 		}
 		return newReply(made, replayed), nil
 	})
 }
+
+// atOnce is what runs before a transaction where there is nothing to wait for.
+func atOnce[I any](context.Context, *call, *I) (none, error) { return none{}, nil }
 
 // reply is an answer as huma writes it: bytes, which may be those of a former answer.
 type reply struct {

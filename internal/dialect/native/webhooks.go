@@ -2,12 +2,13 @@ package native
 
 import (
 	"context"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/id"
-	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 type retryJSON struct {
@@ -37,29 +38,46 @@ type webhookJSON struct {
 	UpdatedAt           string            `json:"updatedAt" format:"date-time"`
 }
 
-func newWebhook(w Webhook, now time.Time) webhookJSON {
+// reasons say to its owner why the engine disabled an endpoint.
+var reasons = map[endpoint.Reason]string{
+	endpoint.Gone:    "It answered 410 Gone. Set active to true when it is there again, then recover what it missed.",
+	endpoint.Failing: "Every delivery failed for five days. Set active to true when it works again, then recover what it missed.",
+}
+
+func newWebhook(e *endpoint.Endpoint, now time.Time) webhookJSON {
 	j := webhookJSON{
-		ID: string(w.ID), URL: w.URL, Events: w.Events, Format: w.Format, Active: !w.Inactive, Status: w.Status, StatusReason: w.StatusReason,
-		Description: w.Description, Redact: w.Redact, Headers: w.Headers, RateLimit: w.RateLimit, Signature: w.Signature, Ordered: w.Ordered,
-		Secret: w.Secret, PublicKey: w.PublicKey, Version: w.Version, CreatedAt: instant(w.CreatedAt), UpdatedAt: instant(w.UpdatedAt),
+		ID: string(e.ID), URL: e.URL, Events: e.Events, Format: e.Format, Active: e.Enabled(), Status: "active", Description: e.Description,
+		Redact: e.Options.Redact, Headers: e.Options.Headers, RateLimit: e.Options.RateLimit, Signature: e.Options.Signature, Ordered: e.Options.Ordered,
+		Version: e.Version, CreatedAt: instant(e.CreatedAt), UpdatedAt: instant(e.UpdatedAt),
 	}
 	if j.Headers == nil {
 		j.Headers = map[string]string{}
 	}
-	if w.Delays != nil {
-		j.Retry = &retryJSON{Delays: make([]int, len(w.Delays))}
-		for i, d := range w.Delays {
+	if e.Options.Retry != nil {
+		j.Retry = &retryJSON{Delays: make([]int, len(*e.Options.Retry))}
+		for i, d := range *e.Options.Retry {
 			j.Retry.Delays[i] = int(d / time.Second)
 		}
 	}
-	if w.PreviousSecretUntil.After(now) {
-		j.PreviousSecretUntil = instant(w.PreviousSecretUntil)
+	switch {
+	case e.Disabled != "":
+		j.Status, j.StatusReason = "disabled", reasons[e.Disabled]
+	case !e.Active:
+		j.Status = "paused"
+	case !e.FailingSince.IsZero():
+		j.Status, j.StatusReason = "failing", "Nothing but failures since "+instant(e.FailingSince)+", last: "+e.LastError+"."
+	}
+	if e.Options.Signature == "v1a" {
+		j.PublicKey = e.Shown()
+	}
+	if e.OldUntil.After(now) {
+		j.PreviousSecretUntil = instant(e.OldUntil)
 	}
 	return j
 }
 
-func showWebhook(w Webhook, now time.Time) answer[webhookJSON] {
-	return answer[webhookJSON]{body: newWebhook(w, now), version: w.Version}
+func showWebhook(e *endpoint.Endpoint, now time.Time) answer[webhookJSON] {
+	return answer[webhookJSON]{body: newWebhook(e, now), version: e.Version}
 }
 
 type webhookListInput struct {
@@ -74,13 +92,13 @@ func (a *API) listWebhooks(ctx context.Context, c *call, in *webhookListInput) (
 	if err != nil {
 		return out, err
 	}
-	page, total, err := a.Webhooks.Webhooks(ctx, c.Org, in.Limit, at.offset)
+	page, total, err := a.Endpoints.List(a.DB.Read(ctx), c.Org, in.Limit, at.offset)
 	if err != nil {
 		return out, err
 	}
 	data := make([]webhookJSON, len(page))
-	for i, w := range page {
-		data[i] = newWebhook(w, a.Now())
+	for i, e := range page {
+		data[i] = newWebhook(e, a.Now())
 	}
 	out.body = newList(in.paging, at, data, total, webhookFiltersJSON{}, "")
 	return out, nil
@@ -91,11 +109,11 @@ type webhookPath struct {
 }
 
 func (a *API) webhook(ctx context.Context, c *call, in *webhookPath) (answer[webhookJSON], error) {
-	w, err := a.Webhooks.Webhook(ctx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
-	return showWebhook(w, a.Now()), nil
+	return showWebhook(e, a.Now()), nil
 }
 
 type webhookInputJSON struct {
@@ -116,40 +134,45 @@ type webhookInput struct {
 	Body webhookInputJSON
 }
 
-func (a *API) createWebhook(ctx context.Context, c *call, in *webhookInput) (idempotency.Answer, bool, error) {
+func (a *API) checkNew(ctx context.Context, _ *call, in *webhookInput) (endpoint.Spec, error) {
 	b := in.Body
-	inside, answered := a.inside(c, http.StatusCreated, func(w Webhook) answer[webhookJSON] {
-		return answer[webhookJSON]{body: newWebhook(w, w.UpdatedAt), version: w.Version, location: webhooksPath + "/" + string(w.ID)}
-	})
-	err := a.Webhooks.Create(ctx, c.Org, WebhookSettings{
-		URL: b.URL, Events: b.Events, Format: b.Format, Inactive: b.Active != nil && !*b.Active, Description: b.Description, Delays: b.Retry.durations(),
-		Redact: b.Redact, Headers: b.Headers, RateLimit: b.RateLimit, Signature: b.Signature, Ordered: b.Ordered,
-	}, inside)
-	return answered.made, answered.replayed, err
+	s := endpoint.Spec{
+		Format: b.Format, Events: b.Events, Description: b.Description, Inactive: b.Active != nil && !*b.Active,
+		Options: endpoint.Options{
+			Retry: b.Retry.durations(), Redact: b.Redact, Headers: b.Headers, RateLimit: b.RateLimit, Signature: b.Signature, Ordered: b.Ordered,
+		},
+	}
+	var err error
+	s.URL, err = a.Endpoints.CheckURL(ctx, b.URL)
+	return s, join(err, a.Endpoints.Check(s))
 }
 
-// inside encodes an answer, and keeps it with its Idempotency-Key, in the transaction that a Webhooks function has opened.
-func (a *API) inside(c *call, status int, show func(Webhook) answer[webhookJSON]) (Inside, *answered) {
-	var got answered
-	return func(tx *db.Tx, effect func() (Webhook, error)) (err error) {
-		got.made, got.replayed, err = a.Keep.In(tx, c.repeatable(), func() (idempotency.Answer, error) {
-			w, err := effect()
-			if err != nil {
-				return idempotency.Answer{}, err
-			}
-			return encodeAnswer(status, show(w))
-		})
-		return err
-	}, &got
+// join says both problems at once, if there are two about fields.
+func join(first, second error) error {
+	p, q := problem.As(first), problem.As(second)
+	if first == nil {
+		return second
+	}
+	if p == nil || q == nil || len(p.Fields) == 0 || len(q.Fields) == 0 {
+		return first
+	}
+	both := *p
+	both.Fields = slices.Concat(p.Fields, q.Fields)
+	return &both
 }
 
-type answered struct {
-	made     idempotency.Answer
-	replayed bool
+func (a *API) createWebhook(tx *db.Tx, c *call, _ *webhookInput, s endpoint.Spec) (answer[webhookJSON], error) {
+	e, err := a.Endpoints.Create(tx, c.Org, s)
+	if err != nil {
+		return answer[webhookJSON]{}, err
+	}
+	out := showWebhook(e, tx.Now())
+	out.body.Secret, out.location = e.Shown(), webhooksPath+"/"+string(e.ID)
+	return out, nil
 }
 
 // durations are the delays; nil where nothing was said, which is the format's own.
-func (r *retryJSON) durations() []time.Duration {
+func (r *retryJSON) durations() *[]time.Duration {
 	if r == nil {
 		return nil
 	}
@@ -157,7 +180,7 @@ func (r *retryJSON) durations() []time.Duration {
 	for i, seconds := range r.Delays {
 		delays[i] = time.Duration(min(max(seconds, -1), 1<<30)) * time.Second // what is out of range stays so, and does not overflow
 	}
-	return delays
+	return &delays
 }
 
 type webhookPatchJSON struct {
@@ -180,26 +203,36 @@ type webhookPatch struct {
 	Body    webhookPatchJSON
 }
 
-func (a *API) changeWebhook(ctx context.Context, c *call, in *webhookPatch) (idempotency.Answer, bool, error) {
-	version, err := ifMatch(in.IfMatch)
-	if err != nil {
-		return idempotency.Answer{}, false, err
-	}
+func (a *API) checkChange(ctx context.Context, _ *call, in *webhookPatch) (endpoint.Change, error) {
 	b := in.Body
-	p := WebhookPatch{
-		URL: b.URL, Events: b.Events, Format: b.Format, Active: b.Active, Description: b.Description.to, Redact: b.Redact, Headers: b.Headers,
+	change := endpoint.Change{
+		Events: b.Events, Format: b.Format, Description: b.Description.to, Active: b.Active, Redact: b.Redact, Headers: b.Headers,
 		RateLimit: b.RateLimit, Signature: b.Signature, Ordered: b.Ordered,
 	}
 	if b.Retry.given {
 		delays := b.Retry.to.durations()
-		p.Delays = &delays
+		change.Retry = &delays
 	}
-	w, err := a.Webhooks.Update(ctx, c.Org, id.Webhook(in.ID), version, p)
+	if b.URL != nil {
+		u, err := a.Endpoints.CheckURL(ctx, *b.URL)
+		if err != nil {
+			return change, err
+		}
+		change.URL = &u
+	}
+	return change, nil
+}
+
+func (a *API) changeWebhook(tx *db.Tx, c *call, in *webhookPatch, change endpoint.Change) (answer[webhookJSON], error) {
+	version, err := ifMatch(in.IfMatch)
 	if err != nil {
-		return idempotency.Answer{}, false, err
+		return answer[webhookJSON]{}, err
 	}
-	made, err := encodeAnswer(http.StatusOK, showWebhook(w, a.Now()))
-	return made, false, err
+	e, err := a.Endpoints.Update(tx, c.Org, id.Webhook(in.ID), change, version)
+	if err != nil {
+		return answer[webhookJSON]{}, err
+	}
+	return showWebhook(e, tx.Now()), nil
 }
 
 type webhookDelete struct {
@@ -207,19 +240,13 @@ type webhookDelete struct {
 	IfMatch string `header:"If-Match" doc:"The ETag of what is to be deleted; 412 when it has changed since."`
 }
 
-func (a *API) deleteWebhook(ctx context.Context, c *call, in *webhookDelete) (idempotency.Answer, bool, error) {
+func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answer[none], error) {
 	version, err := ifMatch(in.IfMatch)
 	if err != nil {
-		return idempotency.Answer{}, false, err
+		return answer[none]{}, err
 	}
-	made, err := encodeAnswer(http.StatusNoContent, answer[none]{})
-	if err != nil {
-		return made, false, err
-	}
-	return made, false, a.Webhooks.Delete(ctx, c.Org, id.Webhook(in.ID), version)
+	return answer[none]{}, a.Endpoints.Delete(tx, c.Org, id.Webhook(in.ID), version)
 }
-
-const defaultOverlap = 86_400 // seconds
 
 type rotationJSON struct {
 	OverlapSeconds *int `json:"overlapSeconds,omitempty" minimum:"0" maximum:"604800" nullable:"false" doc:"How long both secrets are used; 86400 when left out."`
@@ -230,12 +257,16 @@ type rotationInput struct {
 	Body *rotationJSON
 }
 
-func (a *API) rotateSecret(ctx context.Context, c *call, in *rotationInput) (idempotency.Answer, bool, error) {
-	seconds := defaultOverlap
+func (a *API) rotateSecret(tx *db.Tx, c *call, in *rotationInput, _ none) (answer[webhookJSON], error) {
+	overlap := endpoint.DefaultOverlap
 	if in.Body != nil && in.Body.OverlapSeconds != nil {
-		seconds = *in.Body.OverlapSeconds
+		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
 	}
-	inside, answered := a.inside(c, http.StatusOK, func(w Webhook) answer[webhookJSON] { return showWebhook(w, w.UpdatedAt) })
-	err := a.Webhooks.RotateSecret(ctx, c.Org, id.Webhook(in.ID), time.Duration(seconds)*time.Second, inside)
-	return answered.made, answered.replayed, err
+	e, err := a.Endpoints.Rotate(tx, c.Org, id.Webhook(in.ID), overlap)
+	if err != nil {
+		return answer[webhookJSON]{}, err
+	}
+	out := showWebhook(e, tx.Now())
+	out.body.Secret = e.Shown()
+	return out, nil
 }

@@ -1,0 +1,111 @@
+package native_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// contract is openapi.json as a judge of answers.
+type contract struct {
+	document map[string]any
+	compiler *jsonschema.Compiler
+}
+
+const documentURL = "http://stagedoor.test/openapi.json"
+
+func newContract(t *testing.T, url string) *contract {
+	t.Helper()
+	resp, err := http.Get(url + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatalf("openapi.json: %v", err)
+	}
+	c := &contract{document: doc.(map[string]any), compiler: jsonschema.NewCompiler()}
+	c.compiler.DefaultDraft(jsonschema.Draft2020)
+	c.compiler.AssertFormat()
+	if err := c.compiler.AddResource(documentURL, doc); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// check holds an answer against the document: its status must stand there, and its body must be of the schema.
+func (c *contract) check(t *testing.T, method, path string, r response) {
+	t.Helper()
+	path, _, _ = strings.Cut(path, "?")
+	template, operation := c.operation(method, path)
+	if operation == nil {
+		return // nothing is there; the answer must be the server's 404 or 405
+	}
+	responses := operation["responses"].(map[string]any)
+	described, ok := responses[strconv.Itoa(r.status)].(map[string]any)
+	if !ok {
+		t.Errorf("%s %s answers %d, which openapi.json does not mention: %s", method, template, r.status, r.raw)
+		return
+	}
+	content, _ := described["content"].(map[string]any)
+	if len(content) == 0 {
+		if len(r.raw) > 0 {
+			t.Errorf("%s %s answers %d with a body, which openapi.json does not mention: %s", method, template, r.status, r.raw)
+		}
+		return
+	}
+	kind := r.header.Get("Content-Type")
+	if _, ok := content[kind]; !ok {
+		t.Errorf("%s %s answers %d as %q, which openapi.json does not mention", method, template, r.status, kind)
+		return
+	}
+	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+	schema, err := c.compiler.Compile(documentURL + "#/paths/" + escape.Replace(template) + "/" + strings.ToLower(method) + "/responses/" +
+		strconv.Itoa(r.status) + "/content/" + escape.Replace(kind) + "/schema")
+	if err != nil {
+		t.Fatalf("schema of %s %s %d: %v", method, template, r.status, err)
+	}
+	body, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.raw))
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if err := schema.Validate(body); err != nil {
+		t.Errorf("%s %s answers %d not as openapi.json says: %v\n%s", method, template, r.status, err, r.raw)
+	}
+}
+
+// operation finds what a request is for.
+func (c *contract) operation(method, path string) (template string, operation map[string]any) {
+	for template, item := range c.document["paths"].(map[string]any) {
+		if !matches(template, path) {
+			continue
+		}
+		if op, ok := item.(map[string]any)[strings.ToLower(method)].(map[string]any); ok {
+			return template, op
+		}
+	}
+	return "", nil
+}
+
+func matches(template, path string) bool {
+	a, b := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !strings.HasPrefix(a[i], "{") {
+			return false
+		}
+	}
+	return true
+}
