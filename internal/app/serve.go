@@ -92,8 +92,8 @@ func (c *Core) assemble() (*web.Server, *native.API, *access.Door, error) {
 	door := access.New(access.Config{Find: c.find, Used: c.used, Log: c.Log})
 	api := native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Webhooks: webhooks{c}, Deliveries: deliveries{c}, Messages: messages{c},
-		Version: Version(), Log: c.Log,
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
+		Ledger: c.Ledger, Version: Version(), Log: c.Log,
 	})
 	return server, api, door, nil
 }
