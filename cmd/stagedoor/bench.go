@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+
+	"github.com/stagedoorhq/stagedoor/internal/bench"
+)
+
+type benchCmd struct {
+	Quick bool     `help:"Measure each case for a few seconds only; the figures are rough."`
+	Only  []string `help:"Parts to measure: throughput, rates, ten, hanging, orders, old or restart. Without any, all." placeholder:"PART"`
+	Arms  []string `help:"What to measure: plain, durable, sqlite or postgres. Without any, all." placeholder:"ARM"`
+	Dir   string   `help:"Folder for the data, which decides the disk that is measured; the system's temporary one without it." placeholder:"DIR"`
+	Old   int      `help:"Old deliveries for the part \"old\"; 0 for 1,000,000." default:"0" placeholder:"N"`
+	JSON  bool     `name:"json" help:"Answer with the figures as JSON."`
+}
+
+// Run measures.
+func (c *benchCmd) Run(ctx context.Context, p *program) error {
+	return bench.Command(ctx, bench.Options{
+		Out: p.stdout, Progress: p.stderr, JSON: c.JSON, Quick: c.Quick, Only: c.Only, Arms: c.Arms, Dir: c.Dir, Old: c.Old,
+	})
+}
+
+type benchFloorCmd struct {
+	Args []string `arg:"" optional:"" passthrough:""`
+}
+
+// Run is the relay.
+func (c *benchFloorCmd) Run(ctx context.Context, p *program) error {
+	return bench.Floor(ctx, c.Args, p.stdout)
+}

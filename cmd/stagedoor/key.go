@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/stagedoorhq/stagedoor/internal/app"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+)
+
+type keyCmd struct {
+	Create keyCreateCmd `cmd:"" help:"Make an API key. It is shown once."`
+	List   keyListCmd   `cmd:"" help:"List an organisation's keys, without the keys themselves."`
+	Revoke keyRevokeCmd `cmd:"" help:"End a key, within a second on a running server."`
+}
+
+type keyCreateCmd struct {
+	Name      string   `help:"What it is for." placeholder:"NAME"`
+	Scope     []string `help:"What it may do, such as events:read; repeat for more. Without any, everything." placeholder:"SCOPE"`
+	PerMinute int      `help:"Requests that it may make in a minute; 0 for no limit." default:"0" placeholder:"N"`
+	JSON      bool     `name:"json" help:"Answer {\"id\", \"key\", \"scopes\"}."`
+	ofOrg
+}
+
+// Run makes the key.
+func (c *keyCreateCmd) Run(ctx context.Context, p *program) error {
+	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
+		in := org.KeyInput{Name: c.Name, PerMinute: c.PerMinute}
+		for _, s := range c.Scope {
+			in.Scopes = append(in.Scopes, org.Scope(s))
+		}
+		var made org.Key
+		var secret string
+		err := core.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+			made, secret, err = org.CreateKey(tx, o.No, in)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.json(struct {
+				ID     id.Key      `json:"id"`
+				Key    string      `json:"key"`
+				Scopes []org.Scope `json:"scopes"`
+			}{made.ID, secret, made.Scopes})
+		}
+		p.printf("%s\n\nThis is the key %s of %s. It is not shown again; send it as X-API-Key.\nIt may do: %s.\n", secret, made.ID, o.Name, scopes(made.Scopes))
+		return nil
+	})
+}
+
+type keyListCmd struct {
+	JSON bool `name:"json" help:"Answer {\"keys\": […]}."`
+	ofOrg
+}
+
+type keyJSON struct {
+	ID         id.Key      `json:"id"`
+	Name       string      `json:"name"`
+	Scopes     []org.Scope `json:"scopes"`
+	PerMinute  int         `json:"perMinute"`
+	CreatedAt  instant     `json:"createdAt"`
+	LastUsedAt *instant    `json:"lastUsedAt"`
+	RevokedAt  *instant    `json:"revokedAt"`
+}
+
+// Run lists the keys.
+func (c *keyListCmd) Run(ctx context.Context, p *program) error {
+	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
+		all, err := org.Keys(core.DB.Read(ctx), o.No)
+		if err != nil {
+			return err
+		}
+		list := make([]keyJSON, len(all))
+		rows := [][]string{{"ID", "NAME", "STATE", "PER MINUTE", "LAST USED", "SCOPES"}}
+		for i, k := range all {
+			list[i] = keyJSON{k.ID, k.Name, k.Scopes, k.PerMinute, at(k.CreatedAt), maybe(k.LastUsedAt), maybe(k.RevokedAt)}
+			state := "good"
+			if !k.RevokedAt.IsZero() {
+				state = "revoked"
+			}
+			rows = append(rows, []string{string(k.ID), k.Name, state, limit(k.PerMinute), moment(k.LastUsedAt, "never"), scopes(k.Scopes)})
+		}
+		if c.JSON {
+			return p.json(map[string]any{"keys": list})
+		}
+		return p.table(rows, fmt.Sprintf("%s has no key yet; make one with: stagedoor key create --org %s", o.Name, o.Slug))
+	})
+}
+
+type keyRevokeCmd struct {
+	ID   string `arg:"" name:"id" help:"The key's id, key_…; never the key itself."`
+	JSON bool   `name:"json" help:"Answer {\"id\", \"revoked\"}."`
+	ofOrg
+}
+
+// Run ends the key.
+func (c *keyRevokeCmd) Run(ctx context.Context, p *program) error {
+	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
+		err := core.DB.Write(ctx, "", func(tx *db.Tx) error { return org.RevokeKey(tx, o.No, id.Key(c.ID)) })
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return p.json(struct {
+				ID      string `json:"id"`
+				Revoked bool   `json:"revoked"`
+			}{c.ID, true})
+		}
+		p.printf("Revoked %s. A running server refuses it within a second.\n", c.ID)
+		return nil
+	})
+}
+
+// scopes lists what a key may do in as few words as say it.
+func scopes(of []org.Scope) string {
+	if len(of) == len(org.Scopes()) {
+		return "everything"
+	}
+	names := make([]string, len(of))
+	for i, s := range of {
+		names[i] = string(s)
+	}
+	return strings.Join(names, ", ")
+}
+
+func limit(n int) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return strconv.Itoa(n)
+}
