@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,12 @@ import (
 
 // maxGroup bounds how many functions share one transaction. More would make each wait longer for little gain.
 const maxGroup = 256
+
+// How a group waits for the callers of the one before: it gives way this many times, and then it sleeps this long, once.
+const (
+	yields = 4
+	linger = 200 * time.Microsecond
+)
 
 // Errors that are nobody's own.
 var (
@@ -60,9 +67,8 @@ func (j *job) begin() bool {
 
 // group is the one writer of a node.
 type group struct {
-	b      backend
-	jobs   chan *job
-	linger time.Duration
+	b    backend
+	jobs chan *job
 
 	mu      sync.RWMutex // guards closed against sends on jobs
 	closed  bool
@@ -76,7 +82,7 @@ type group struct {
 }
 
 func newGroup(b backend) *group {
-	g := &group{b: b, jobs: make(chan *job, 4*maxGroup), stopped: make(chan struct{}), linger: 200 * time.Microsecond}
+	g := &group{b: b, jobs: make(chan *job, 4*maxGroup), stopped: make(chan struct{})}
 	go g.loop()
 	return g
 }
@@ -155,11 +161,12 @@ func (g *group) take() bool {
 	return true
 }
 
-// gather adds what waits to the group. A short linger pays only under load: when the last group was larger than what waits now, its callers
-// are about to come back.
+// gather adds what waits to the group. Under load, when the last group was larger than what waits now, its callers are about to come back,
+// and it pays to wait for them: first by giving way to those that are ready to run, then for a moment, for those that come over
+// a network. (Sleeping at once would cost callers in this process dear: where nothing else keeps the scheduler awake, the shortest sleep
+// takes a millisecond.)
 func (g *group) gather() {
-	lingered := false
-	for !g.current[0].alone && len(g.current) < maxGroup {
+	for waits := 0; !g.current[0].alone && len(g.current) < maxGroup; {
 		select {
 		case j, ok := <-g.jobs:
 			if !ok {
@@ -173,11 +180,14 @@ func (g *group) gather() {
 			continue
 		default:
 		}
-		if lingered || g.last <= 4 || len(g.current) >= g.last {
+		if g.last <= 4 || len(g.current) >= g.last || waits > yields {
 			return
 		}
-		lingered = true
-		time.Sleep(g.linger)
+		if waits++; waits <= yields {
+			runtime.Gosched()
+		} else {
+			time.Sleep(linger)
+		}
 	}
 }
 
