@@ -94,7 +94,7 @@ func (p *postgres) read(ctx context.Context, sql string, args []any) (Rows, erro
 	}
 	rows, err := p.pool.Query(ctx, p.text(sql), args...)
 	if err != nil {
-		return nil, fmt.Errorf("%w in %q", orClosed(err), sql)
+		return nil, because(orClosed(err), sql)
 	}
 	return pgRows{rows, sql}, nil
 }
@@ -107,7 +107,7 @@ type pgRows struct {
 
 func (r pgRows) Err() error {
 	if err := r.Rows.Err(); err != nil {
-		return fmt.Errorf("%w in %q", err, r.sql)
+		return because(err, r.sql)
 	}
 	return nil
 }
@@ -118,6 +118,16 @@ func (p *postgres) session(ctx context.Context) (session, error) {
 		return nil, orClosed(err)
 	}
 	return &pgSession{p: p, c: c}, nil
+}
+
+// because says which statement an error comes from.
+func because(err error, sql string) error {
+	var e *pgconn.PgError
+	const notInRepertoire, untranslatable = "22021", "22P05"
+	if errors.As(err, &e) && (e.Code == notInRepertoire || e.Code == untranslatable) {
+		err = errText
+	}
+	return fmt.Errorf("%w in %q", err, sql)
 }
 
 // orClosed says ErrClosed in the pool's stead.
@@ -194,7 +204,7 @@ func (s *pgSession) exec(sql string, args []any) (int64, error) {
 	}
 	tag, err := s.c.Exec(background, s.p.text(sql), args...)
 	if err != nil {
-		return 0, fmt.Errorf("%w in %q", err, sql)
+		return 0, because(err, sql)
 	}
 	return tag.RowsAffected(), nil
 }
@@ -227,7 +237,7 @@ func (s *pgSession) send() error {
 		if l.bulk != nil {
 			var err error
 			if l.args, err = l.bulk.columns(l.rows); err != nil {
-				return fmt.Errorf("%w in %q", err, l.sql)
+				return because(err, l.sql)
 			}
 		}
 		b.Queue(s.p.text(l.sql), l.args...)
@@ -237,7 +247,7 @@ func (s *pgSession) send() error {
 		tag, err := r.Exec()
 		if err != nil {
 			_ = r.Close() // says the same
-			return fmt.Errorf("%w in %q", err, l.sql)
+			return because(err, l.sql)
 		}
 		if l.sql == "COMMIT" && tag.String() != "COMMIT" {
 			_ = r.Close()
@@ -256,7 +266,7 @@ func (s *pgSession) query(sql string, args []any) (Rows, error) {
 	}
 	rows, err := s.c.Query(background, s.p.text(sql), args...)
 	if err != nil {
-		return nil, fmt.Errorf("%w in %q", err, sql)
+		return nil, because(err, sql)
 	}
 	return pgRows{rows, sql}, nil
 }

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 // value turns an argument into what the SQLite driver takes: int64, string, []byte, bool or nil.
@@ -12,7 +16,9 @@ func value(a any) (driver.Value, error) {
 	switch v := a.(type) {
 	case nil:
 		return nil, nil
-	case int64, string, bool, float64:
+	case string:
+		return text(v)
+	case int64, bool, float64:
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -32,7 +38,7 @@ func value(a any) (driver.Value, error) {
 		}
 		return value(r.Elem().Interface())
 	case reflect.String:
-		return r.String(), nil
+		return text(r.String())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return r.Int(), nil
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
@@ -45,6 +51,16 @@ func value(a any) (driver.Value, error) {
 		}
 	}
 	return nil, fmt.Errorf("a %T cannot be stored", a)
+}
+
+// errText is for text that PostgreSQL does not store; SQLite would, and could then not be moved to it.
+var errText = problem.New(problem.Invalid, "invalid_text", "Text must be valid UTF-8 without the character U+0000.")
+
+func text(s string) (driver.Value, error) {
+	if strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+		return nil, errText
+	}
+	return s, nil
 }
 
 // assign puts a column's value into the place that dest points to.
