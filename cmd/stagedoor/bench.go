@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"net/netip"
 
+	"github.com/stagedoorhq/stagedoor/internal/app"
 	"github.com/stagedoorhq/stagedoor/internal/bench"
 )
 
@@ -19,6 +21,10 @@ type benchCmd struct {
 func (c *benchCmd) Run(ctx context.Context, p *program) error {
 	return bench.Command(ctx, bench.Options{
 		Out: p.stdout, Progress: p.stderr, JSON: c.JSON, Quick: c.Quick, Only: c.Only, Arms: c.Arms, Dir: c.Dir, Old: c.Old,
+		SeedOld: func(ctx context.Context, data, database string, n int) error {
+			cfg := app.Config{Data: data, Database: database, AllowTargets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: p.log, Getenv: p.getenv}
+			return with(ctx, cfg, func(core *app.Core) error { return core.MakeHistory(ctx, n) })
+		},
 	})
 }
 

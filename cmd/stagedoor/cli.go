@@ -82,7 +82,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return complain(stderr, usageError{fmt.Errorf("%w; see stagedoor%s --help", err, path(err))})
 	}
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
-	p.log = c.logger(stderr, chosen.Command())
+	lines := newLogBuffer(stderr)
+	defer lines.flush()
+	p.log = c.logger(lines, chosen.Command())
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	return complain(stderr, chosen.Run(p))
 }

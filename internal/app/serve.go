@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,9 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 		return err
 	}
 	defer release()
+	if c.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // the live heap is small: collecting less often costs some MiB and saves about a twentieth of the CPU
+	}
 	server, api, door, err := c.assemble()
 	if err != nil {
 		return err
