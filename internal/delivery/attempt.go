@@ -314,7 +314,10 @@ func (e *Engine) noteHealth(l *lane, o *outcome, s settings, ok bool, now time.T
 	case due:
 		reason := o.reason()
 		e.inBackground("note failing endpoint", func(ctx context.Context) error {
-			return e.DB.Write(ctx, "", func(tx *db.Tx) error { return e.Endpoints.NoteFailure(tx, s.to, since, reason, e.Patience) })
+			return e.DB.Write(ctx, "", func(tx *db.Tx) error {
+				_, err := e.Endpoints.NoteFailure(tx, s.to, reason, e.Patience)
+				return err
+			})
 		})
 	case ok && !was.since.IsZero():
 		e.inBackground("note recovered endpoint", func(ctx context.Context) error {

@@ -56,7 +56,8 @@ type Endpoint struct {
 	OldSecret string
 	OldUntil  time.Time
 
-	FailingSince time.Time // zero unless it has given nothing but failures since then
+	// FailingSince is zero unless it has given nothing but failures since then. In a [Set] it is as old as the last change of the endpoint.
+	FailingSince time.Time
 	LastError    string
 
 	Revision  int64 // of the configuration, when it was last changed
@@ -83,7 +84,7 @@ type Options struct {
 	Retry *[]time.Duration
 	// Redact leaves personal data out of envelopes.
 	Redact bool
-	// Headers are sent with every delivery.
+	// Headers are sent with every delivery. They are sealed at rest.
 	Headers map[string]string
 	// RateLimit is how many attempts are made in a second at most; 0 means no limit.
 	RateLimit int
@@ -93,19 +94,18 @@ type Options struct {
 	Ordered bool
 }
 
-// optionsJSON is how options are stored. Delays are whole seconds.
+// optionsJSON is how options are stored: all but the headers, which are sealed apart. Delays are whole seconds.
 type optionsJSON struct {
-	Retry     *[]int64          `json:"retry,omitempty"`
-	Redact    bool              `json:"redact,omitempty"`
-	Headers   map[string]string `json:"headers,omitempty"`
-	RateLimit int               `json:"rateLimit,omitempty"`
-	Signature string            `json:"signature,omitempty"`
-	Ordered   bool              `json:"ordered,omitempty"`
+	Retry     *[]int64 `json:"retry,omitempty"`
+	Redact    bool     `json:"redact,omitempty"`
+	RateLimit int      `json:"rateLimit,omitempty"`
+	Signature string   `json:"signature,omitempty"`
+	Ordered   bool     `json:"ordered,omitempty"`
 }
 
-// MarshalJSON writes the options as they are stored.
+// MarshalJSON writes the options as they are stored, without the headers.
 func (o Options) MarshalJSON() ([]byte, error) {
-	j := optionsJSON{Redact: o.Redact, Headers: o.Headers, RateLimit: o.RateLimit, Signature: o.Signature, Ordered: o.Ordered}
+	j := optionsJSON{Redact: o.Redact, RateLimit: o.RateLimit, Signature: o.Signature, Ordered: o.Ordered}
 	if o.Retry != nil {
 		delays := make([]int64, len(*o.Retry))
 		for i, d := range *o.Retry {
@@ -122,7 +122,7 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*o = Options{Redact: j.Redact, Headers: j.Headers, RateLimit: j.RateLimit, Signature: j.Signature, Ordered: j.Ordered}
+	*o = Options{Redact: j.Redact, RateLimit: j.RateLimit, Signature: j.Signature, Ordered: j.Ordered}
 	if j.Retry != nil {
 		delays := make([]time.Duration, len(*j.Retry))
 		for i, d := range *j.Retry {

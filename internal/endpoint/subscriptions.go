@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -39,8 +40,19 @@ const maxKnown = 1000
 // NewSubscriptions makes a cache over a book.
 func NewSubscriptions(d *db.DB, b *Book) *Subscriptions {
 	s := &Subscriptions{book: b, db: d}
-	s.now.Store(&Set{book: b, byNumber: map[int64]*Endpoint{}, byOrg: map[int64]*orgSet{}})
+	s.now.Store(s.empty())
 	return s
+}
+
+func (s *Subscriptions) empty() *Set {
+	return &Set{book: s.book, byNumber: map[int64]*Endpoint{}, byOrg: map[int64]*orgSet{}}
+}
+
+// reset forgets everything.
+func (s *Subscriptions) reset(to *Set) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Store(to)
 }
 
 // At returns the set that is right for a transaction.
@@ -48,6 +60,10 @@ func (s *Subscriptions) At(tx *db.Tx) (*Set, error) {
 	now := s.now.Load()
 	if now.revision == tx.Revision() {
 		return now, nil
+	}
+	if now.revision > tx.Revision() { // the database went back, to a backup or a standby that was behind
+		now = s.empty()
+		s.reset(now)
 	}
 	next, err := s.newer(tx, now, tx.Revision())
 	if err != nil {
@@ -59,14 +75,15 @@ func (s *Subscriptions) At(tx *db.Tx) (*Set, error) {
 	return next, nil
 }
 
-// Now returns the set that was last seen, at most as old as the last transaction or Refresh.
+// Now returns the set that was last seen, at most as old as the last transaction or Refresh. It is good for how something is sent, not for whether:
+// what must be right is decided by At.
 func (s *Subscriptions) Now() *Set { return s.now.Load() }
 
 // Refresh looks whether the configuration has changed, which another process may have done.
 func (s *Subscriptions) Refresh(ctx context.Context) error {
 	revision, err := s.db.Revision(ctx)
 	now := s.now.Load()
-	if err != nil || revision == now.revision {
+	if err != nil || revision <= now.revision {
 		return err
 	}
 	next, err := s.newer(s.db.Read(ctx), now, revision)
@@ -86,14 +103,18 @@ func (s *Subscriptions) offer(next *Set) {
 	}
 }
 
-// newer copies a set with what has changed since. Organisations without a change keep their lists.
+// newer copies a set with what has changed since. Organisations without a change keep their lists. Outside of a transaction, an endpoint that
+// is changed again at this moment may be missing until the next revision is loaded: [Subscriptions.Now] promises no more.
 func (s *Subscriptions) newer(q db.Querier, was *Set, revision int64) (*Set, error) {
 	type row struct {
 		e       *Endpoint
 		deleted bool
 	}
 	changed, err := db.All(q, func(r db.Rows) (row, error) {
-		e, deleted, err := s.book.scan(r)
+		e, deleted, damaged, err := s.book.scan(r)
+		if damaged != nil {
+			e.Secret = "" // nothing can be signed for it, which its deliveries will say; everybody else goes on
+		}
 		return row{e, deleted}, err
 	}, "SELECT "+columns+from+" WHERE e.revision > $1 AND e.revision <= $2 ORDER BY e.endpoint_id", was.revision, revision)
 	if err != nil {
@@ -125,6 +146,7 @@ func (s *Subscriptions) newer(q db.Querier, was *Set, revision int64) (*Set, err
 				o.endpoints = append(o.endpoints, c.e)
 			}
 		}
+		slices.SortFunc(o.endpoints, func(a, b *Endpoint) int { return cmp.Compare(a.Number, b.Number) })
 		next.byOrg[org] = o
 	}
 	return next, nil
@@ -136,7 +158,7 @@ func (s *Set) Endpoint(number int64) *Endpoint { return s.byNumber[number] }
 // Revision is the configuration's revision that the set is of.
 func (s *Set) Revision() int64 { return s.revision }
 
-// Wanting returns the endpoints that subscribed to a fact, enabled or not. The caller must not change the list.
+// Wanting returns the endpoints that subscribed to a fact, enabled or not, by their numbers. The caller must not change the list.
 func (s *Set) Wanting(f *fact.Fact) []*Endpoint {
 	if f.Only != 0 {
 		if e := s.byNumber[f.Only]; e != nil && e.Org == f.Org {

@@ -1,4 +1,5 @@
--- Webhook endpoints: who wants to hear what, where, and in which vocabulary.
+-- Webhook endpoints: who wants to hear what, where, and in which vocabulary. headers, secret and old_secret are sealed, and go when the endpoint is
+-- deleted.
 CREATE TABLE endpoints (
   endpoint_id     {{id}},
   org_id          BIGINT NOT NULL,
@@ -11,7 +12,8 @@ CREATE TABLE endpoints (
   disabled_reason TEXT NOT NULL,
   disabled_at     BIGINT,
   options         TEXT NOT NULL,
-  secret          BYTEA NOT NULL,
+  headers         BYTEA,
+  secret          BYTEA CHECK (secret IS NOT NULL OR deleted_at IS NOT NULL),
   old_secret      BYTEA,
   old_until       BIGINT,
   revision        BIGINT NOT NULL,

@@ -1,0 +1,132 @@
+package endpoint
+
+import (
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// Change is what is to be different about an endpoint; nil leaves a thing as it is.
+type Change struct {
+	URL         *URL
+	Events      *[]string
+	Description *string
+	Active      *bool   // true also lifts what the engine disabled
+	Format      *string // with another format, the secret stays
+	Signature   *string // another scheme needs another key: refused
+	Retry       **[]time.Duration
+	Redact      *bool
+	Headers     *map[string]string
+	RateLimit   *int
+	Ordered     *bool
+}
+
+// Update changes an endpoint. ifVersion is the version that the caller saw, or 0.
+func (b *Book) Update(tx *db.Tx, org int64, i id.Webhook, c Change, ifVersion int64) (*Endpoint, error) {
+	e, err := b.at(tx, org, i, ifVersion)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.changeable(e, c); err != nil {
+		return nil, err
+	}
+	was := *e
+	b.apply(e, c)
+	if err := b.validate(e); err != nil {
+		return nil, err
+	}
+	if e.Enabled() && !was.Enabled() || e.URL != was.URL {
+		// What failed before says nothing about what is sent from now on; without this, the next failure would disable it again.
+		if err := forgetHealth(tx, e); err != nil {
+			return nil, err
+		}
+	}
+	return e, b.store(tx, e)
+}
+
+// at returns an endpoint if it is at the version that the caller saw.
+func (b *Book) at(tx *db.Tx, org int64, i id.Webhook, ifVersion int64) (*Endpoint, error) {
+	e, err := b.Get(tx, org, i)
+	if err == nil && ifVersion != 0 && ifVersion != e.Version {
+		return nil, problem.New(problem.Precondition, "version_mismatch", "The webhook is at version %d; read it again and repeat.", e.Version)
+	}
+	return e, err
+}
+
+// changeable refuses what would need another key.
+func (b *Book) changeable(e *Endpoint, c Change) error {
+	v := b.vocabularies[e.Format]
+	if c.Signature != nil && chosen(v, *c.Signature) != chosen(v, e.Options.Signature) {
+		return problem.Field("/signature", "not_changeable", "Another signature needs another key; make a new webhook with it, then delete this one.")
+	}
+	if c.Format != nil && e.Options.Signature == v1a && *c.Format != e.Format {
+		return problem.Field("/format", "not_changeable", "This webhook signs with a key pair, which %s may not; make a new webhook.", clip(*c.Format))
+	}
+	return nil
+}
+
+func (b *Book) apply(e *Endpoint, c Change) {
+	if c.URL != nil {
+		e.URL = c.URL.text
+	}
+	if c.Format != nil && *c.Format != e.Format {
+		e.Format, e.Options.Signature = *c.Format, "" // the new format's first, which the key fits or not: see validate
+	}
+	set(&e.Events, c.Events)
+	set(&e.Description, c.Description)
+	set(&e.Options.Retry, c.Retry)
+	set(&e.Options.Redact, c.Redact)
+	set(&e.Options.Headers, c.Headers)
+	set(&e.Options.RateLimit, c.RateLimit)
+	set(&e.Options.Ordered, c.Ordered)
+	if c.Active != nil {
+		e.Active = *c.Active
+		if e.Active {
+			e.Disabled, e.DisabledAt = "", time.Time{}
+		}
+	}
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// Rotate gives the endpoint a new secret; the old one keeps signing beside it for the overlap, 0 to [MaxOverlap].
+func (b *Book) Rotate(tx *db.Tx, org int64, i id.Webhook, overlap time.Duration) (*Endpoint, error) {
+	if overlap < 0 || overlap > MaxOverlap {
+		return nil, problem.Field("/overlapSeconds", "out_of_range", "An overlap has 0 to %d seconds.", MaxOverlap/time.Second)
+	}
+	e, err := b.Get(tx, org, i)
+	if err != nil {
+		return nil, err
+	}
+	e.OldSecret, e.OldUntil = "", time.Time{}
+	if overlap > 0 {
+		e.OldSecret, e.OldUntil = e.Secret, tx.Now().Add(overlap)
+	}
+	e.Secret = b.newSecret(e)
+	return e, b.store(tx, e)
+}
+
+// Delete removes an endpoint and its secrets. What was to be delivered to it is not sent any more. The row stays, for the numbers in its
+// deliveries' ids.
+func (b *Book) Delete(tx *db.Tx, org int64, i id.Webhook, ifVersion int64) error {
+	e, err := b.at(tx, org, i, ifVersion)
+	if err != nil {
+		return err
+	}
+	revision, err := tx.Bump()
+	if err != nil {
+		return err
+	}
+	if err := forgetHealth(tx, e); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE endpoints SET deleted_at = $1, active = FALSE, options = '{}', headers = NULL, secret = NULL, old_secret = NULL, old_until = NULL,
+		revision = $2 WHERE org_id = $3 AND id = $4`, tx.Micros(), revision, org, i)
+	return err
+}
