@@ -1,0 +1,71 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+)
+
+// mayReplace checks what was sold against a new section, row or seats.
+func (l Listing) mayReplace(tx *db.Tx, org int64, before Listing) error {
+	moved := l.Section != before.Section || l.Row != before.Row
+	if !moved && slices.Equal(l.Seats, before.Seats) {
+		return nil
+	}
+	n := min(len(l.Seats), len(before.Seats))
+	grown := l.Seats != nil && before.Seats != nil && slices.Equal(l.Seats[:n], before.Seats[:n])
+	if l.Held+l.Sold > 0 && (moved || !grown) {
+		return problem.New(problem.Conflict, "listing_has_sales",
+			"Tickets of this listing are sold: section and row stay, and seats can only be added or taken away at the end.")
+	}
+	if n < len(before.Seats) && l.Held+l.Sold > 0 {
+		last, err := db.One(tx, db.Value[int], `SELECT COALESCE(MAX(ordinal), -1) FROM claims WHERE listing_no = $1`, l.No)
+		if err != nil {
+			return fmt.Errorf("look for sold seats of listing %s: %w", l.ID, err)
+		}
+		if last >= n {
+			return problem.New(problem.Conflict, "listing_has_sales", "Seat %s is sold and has to stay in the list.", before.Seats[last])
+		}
+	}
+	return l.checkSeatsFree(tx, org)
+}
+
+// dropSeats forgets what was free behind the end of a shorter list of seats.
+func (l *Listing) dropSeats(tx *db.Tx, before Listing) error {
+	if l.Seats == nil || l.highWater <= len(l.Seats) {
+		return nil
+	}
+	l.highWater = len(l.Seats)
+	if err := tx.Later(`DELETE FROM gaps WHERE listing_no = $1 AND ordinal >= $2`, l.No, l.highWater); err != nil {
+		return fmt.Errorf("drop seats of listing %s: %w", before.ID, err)
+	}
+	return nil
+}
+
+// checkSeatsFree makes sure that no other listing of the event offers or has sold one of the seats; seat_taken.
+func (l Listing) checkSeatsFree(tx *db.Tx, org int64) error {
+	if l.Seats == nil {
+		return nil
+	}
+	others, err := db.All(tx, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.event_no = $2 AND l.section = $3 AND l.row_name = $4
+		AND l.seats IS NOT NULL AND l.status NOT IN ('withdrawn', 'expired') AND l.listing_no <> $5`, org, l.EventNo, l.Section, l.Row, l.No)
+	if err != nil {
+		return fmt.Errorf("look for seats of others: %w", err)
+	}
+	taken, err := db.All(tx, db.Value[string], `SELECT seat FROM claims WHERE org_id = $1 AND event_no = $2 AND section = $3 AND row_name = $4
+		AND seat IS NOT NULL AND listing_no <> $5`, org, l.EventNo, l.Section, l.Row, l.No)
+	if err != nil {
+		return fmt.Errorf("look for sold seats: %w", err)
+	}
+	for _, o := range others {
+		taken = append(taken, o.Seats...)
+	}
+	if both := slices.DeleteFunc(slices.Clone(l.Seats), func(s string) bool { return !slices.Contains(taken, s) }); len(both) > 0 {
+		return problem.New(problem.Conflict, "seat_taken", "Another listing of this event has section %s, row %s, seat %s.",
+			l.Section, l.Row, strings.Join(both[:min(len(both), 10)], ", "))
+	}
+	return nil
+}
