@@ -58,8 +58,15 @@ func Long() bool { return os.Getenv("STAGEDOOR_LONG") == "1" }
 // House is an installation: a data folder and, on PostgreSQL, a database.
 type House struct {
 	Data     string
-	Database string // "" for SQLite
+	Database string   // "" for SQLite
+	Env      []string // added to the environment of what is run, as "NAME=value"
+	Closed   bool     // servers may not deliver to this machine
 	bin      string
+}
+
+// Beside returns an installation in another data folder, and with another database on PostgreSQL.
+func (h *House) Beside(data, database string) *House {
+	return &House{Data: data, Database: database, bin: h.bin}
 }
 
 // Each runs f on a fresh installation on SQLite, and on one on PostgreSQL with fsync on or off.
@@ -111,11 +118,18 @@ func (h *House) Run(t testing.TB, args ...string) []byte {
 
 // Try runs a command on the installation.
 func (h *House) Try(args ...string) (stdout, stderr []byte, err error) {
-	cmd := exec.Command(h.bin, append(args, h.args()...)...)
+	cmd := h.command(append(args, h.args()...)...)
 	var out, diag bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diag
 	err = cmd.Run()
 	return out.Bytes(), diag.Bytes(), err
+}
+
+// command is the binary with arguments and the installation's environment.
+func (h *House) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(h.bin, args...)
+	cmd.Env = append(os.Environ(), h.Env...)
+	return cmd
 }
 
 // Org makes an organisation with an API key and returns its slug and the key.
@@ -142,8 +156,9 @@ type Server struct {
 	done chan struct{}
 	err  error // of the process, once done is closed
 
-	mu  sync.Mutex // guards log
-	log bytes.Buffer
+	mu   sync.Mutex // guards below
+	log  bytes.Buffer
+	said []string
 }
 
 var address = regexp.MustCompile(`https?://127\.0\.0\.1:\d+`)
@@ -166,8 +181,11 @@ func (h *House) Serve(t testing.TB, extra ...string) *Server {
 
 // Start is Serve without a test to fail.
 func (h *House) Start(extra ...string) (*Server, error) {
-	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-target", "127.0.0.0/8"}, extra...)
-	s := &Server{cmd: exec.Command(h.bin, append(args, h.args()...)...), done: make(chan struct{})}
+	args := append([]string{"serve", "--listen", "127.0.0.1:0"}, extra...)
+	if !h.Closed {
+		args = append(args, "--allow-target", "127.0.0.0/8")
+	}
+	s := &Server{cmd: h.command(append(args, h.args()...)...), done: make(chan struct{})}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -180,6 +198,9 @@ func (h *House) Start(extra ...string) (*Server, error) {
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
+			s.mu.Lock()
+			s.said = append(s.said, lines.Text())
+			s.mu.Unlock()
 			if url := address.FindString(lines.Text()); url != "" {
 				select {
 				case found <- url:
@@ -217,6 +238,13 @@ func (s *Server) Log() string {
 	return s.log.String()
 }
 
+// Said returns the lines that the server wrote to standard output so far.
+func (s *Server) Said() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.said...)
+}
+
 func tail(s string, n int) string {
 	if len(s) > n {
 		return "…" + s[len(s)-n:]
@@ -235,15 +263,28 @@ func (s *Server) Kill() {
 
 // Stop asks the server to end and waits; it returns the process's error.
 func (s *Server) Stop() error {
-	if err := s.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.Signal(os.Interrupt); err != nil {
 		return err
 	}
+	return s.Wait(time.Minute)
+}
+
+// Signal sends the server a signal; to one that has ended, nothing.
+func (s *Server) Signal(sig os.Signal) error {
+	if err := s.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// Wait waits until the server has ended and returns the process's error; one that does not end is killed.
+func (s *Server) Wait(within time.Duration) error {
 	select {
 	case <-s.done:
 		return s.err
-	case <-time.After(60 * time.Second):
+	case <-time.After(within):
 		s.Kill()
-		return errors.New("the server did not stop within a minute")
+		return fmt.Errorf("the server did not stop within %v", within)
 	}
 }
 
@@ -253,11 +294,14 @@ type Client struct {
 	Key    string
 	HTTP   *http.Client
 	Header http.Header // added to every request
+
+	Contract *Contract // that every exchange is held against; nil for none
+	server   *Server   // that was asked
 }
 
 // Client returns a client for the server.
 func (s *Server) Client(key string) *Client {
-	return &Client{URL: s.URL, Key: key, HTTP: &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
+	return &Client{URL: s.URL, Key: key, server: s, HTTP: &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
 }
 
 // Answer is what a request was answered with.
@@ -275,21 +319,46 @@ func (a Answer) Decode(t testing.TB, v any) {
 	}
 }
 
-// Do makes a request; body is JSON text, a value to encode, or nil.
+// Do makes a request; body is JSON text, a value to encode, or nil. header is names and values; an empty value removes one.
 func (c *Client) Do(ctx context.Context, method, path string, body any, header ...string) (Answer, error) {
-	var r io.Reader
+	a, _, err := c.exchange(ctx, method, path, body, header) // what is wrong is also kept by the contract
+	return a, err
+}
+
+func (c *Client) get(path string) (Answer, error) {
+	return c.Do(context.Background(), "GET", path, nil)
+}
+
+// exchange makes a request and says what of it is not as in the contract.
+func (c *Client) exchange(ctx context.Context, method, path string, body any, header []string) (Answer, []string, error) {
+	sent, err := encoded(body)
+	if err != nil {
+		return Answer{}, nil, err
+	}
+	a, err := c.roundTrip(ctx, method, path, sent, header)
+	if err != nil || c.Contract == nil {
+		return a, nil, err
+	}
+	return a, c.Contract.check(method, path, sent, a), nil
+}
+
+func encoded(body any) ([]byte, error) {
 	switch b := body.(type) {
 	case nil:
+		return nil, nil
 	case string:
-		r = strings.NewReader(b)
+		return []byte(b), nil
 	case []byte:
-		r = bytes.NewReader(b)
+		return b, nil
 	default:
-		text, err := json.Marshal(b)
-		if err != nil {
-			return Answer{}, err
-		}
-		r = bytes.NewReader(text)
+		return json.Marshal(b)
+	}
+}
+
+func (c *Client) roundTrip(ctx context.Context, method, path string, sent []byte, header []string) (Answer, error) {
+	var r io.Reader
+	if sent != nil {
+		r = bytes.NewReader(sent)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, r)
 	if err != nil {
@@ -298,7 +367,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	if c.Key != "" {
 		req.Header.Set("X-API-Key", c.Key)
 	}
-	if body != nil {
+	if sent != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for name, v := range c.Header {
@@ -306,6 +375,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
+		if header[i+1] == "" {
+			req.Header.Del(header[i])
+		}
 	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
@@ -319,12 +391,28 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header .
 // Call makes a request that must be answered with the status.
 func (c *Client) Call(t testing.TB, want int, method, path string, body any, header ...string) Answer {
 	t.Helper()
-	a, err := c.Do(t.Context(), method, path, body, header...)
+	a, wrong, err := c.exchange(t.Context(), method, path, body, header)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
+	for _, w := range wrong {
+		t.Errorf("OpenAPI: %s\ngot: %.2000s", w, a.Body)
+	}
 	if a.Status != want {
-		t.Fatalf("%s %s = %d, want %d\nsent: %v\ngot: %s", method, path, a.Status, want, body, a.Body)
+		t.Fatalf("%s %s = %d, want %d\nsent: %s\ngot: %.2000s\n%s", method, path, a.Status, want, shown(body), a.Body, c.logOf(a))
 	}
 	return a
+}
+
+func shown(body any) string {
+	text, _ := encoded(body)
+	return tail(string(text), 1000)
+}
+
+// logOf is what the server logged about a request that it answered with 5xx.
+func (c *Client) logOf(a Answer) string {
+	if a.Status < 500 || c.server == nil {
+		return ""
+	}
+	return c.server.LogOf(a.Header.Get("X-Request-Id"))
 }

@@ -53,6 +53,20 @@ func (r *Receiver) Verify(t testing.TB, scheme webhook.Scheme, secret string) {
 	r.verify = v
 }
 
+// Lenient has deliveries from now on not verified.
+func (r *Receiver) Lenient() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verify = nil
+}
+
+// Pause runs f while no delivery is answered, for what the answer function reads.
+func (r *Receiver) Pause(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
 // ServeHTTP takes a delivery.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
@@ -102,4 +116,18 @@ func (r *Receiver) Await(t testing.TB, within time.Duration, enough func([]Got) 
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// Serve starts a receiver that answers as it likes, one request at a time, and returns its URL.
+func Serve(t testing.TB, answer http.HandlerFunc) string {
+	t.Helper()
+	var mu sync.Mutex
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		answer(w, req)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL + "/webhooks"
 }

@@ -1,0 +1,158 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db/pgtest"
+)
+
+// Stage is an installation whose server all tests of a test binary share. Each test makes an organisation of its own on it.
+type Stage struct {
+	*House
+	*Server
+	Contract *Contract // of the server; clients of the stage hold every answer against it
+
+	engine string
+	failed error // why there is no server
+}
+
+// stages are those of this test process. They live as long as it does, which is why they are kept here.
+var stages struct {
+	sync.Mutex
+	all []*Stage
+}
+
+// OnStages runs f in parallel on a stage with SQLite and on one with PostgreSQL. The test binary needs a TestMain that calls Main.
+func OnStages(t *testing.T, f func(t *testing.T, st *Stage)) {
+	t.Helper()
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			st := stage(t, engine)
+			if st.failed != nil {
+				t.Fatal(st.failed)
+			}
+			f(t, st)
+		})
+	}
+}
+
+func stage(t *testing.T, engine string) *Stage {
+	t.Helper()
+	bin := Binary(t)
+	var cluster *pgtest.Cluster
+	if engine == "postgres" {
+		cluster = pgtest.Shared(t)
+	}
+	stages.Lock()
+	defer stages.Unlock()
+	for _, st := range stages.all {
+		if st.engine == engine {
+			return st
+		}
+	}
+	st := &Stage{House: &House{bin: bin}, engine: engine}
+	stages.all = append(stages.all, st)
+	st.failed = st.raise(cluster)
+	return st
+}
+
+func (st *Stage) raise(cluster *pgtest.Cluster) (err error) {
+	if st.Data, err = os.MkdirTemp("", "stagedoor-stage-"); err != nil {
+		return err
+	}
+	if cluster != nil {
+		if err := cluster.CreateDatabase(context.Background(), "stage", ""); err != nil {
+			return err
+		}
+		st.Database = cluster.URL("stage")
+	}
+	if st.Server, err = st.Start(); err != nil {
+		return err
+	}
+	st.Contract, err = st.Server.Contract()
+	return err
+}
+
+// Client returns a client whose exchanges are held against the server's document.
+func (st *Stage) Client(key string) *Client {
+	c := st.Server.Client(key)
+	c.Contract = st.Contract
+	return c
+}
+
+// LogOf returns what the server logged about a request.
+func (s *Server) LogOf(requestID string) string {
+	if requestID == "" {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(s.Log()) {
+		if strings.Contains(line, requestID) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// Main runs the tests of a binary that uses stages or PostgreSQL, ends what they share, and returns the exit status. When the whole run
+// was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called.
+func Main(m interface{ Run() int }, whole bool) int {
+	return pgtest.Main(mainFunc(func() int {
+		code := m.Run()
+		stages.Lock()
+		defer stages.Unlock()
+		for _, st := range stages.all {
+			if !st.end(whole && code == 0) {
+				code = 1
+			}
+		}
+		return code
+	}))
+}
+
+type mainFunc func() int
+
+func (f mainFunc) Run() int { return f() }
+
+// end stops a stage's server and says whether all was well with it.
+func (st *Stage) end(whole bool) bool {
+	defer os.RemoveAll(st.Data) //nolint:errcheck // a temporary folder
+	if st.Server == nil {
+		return true
+	}
+	well := true
+	complain := func(format string, args ...any) {
+		fmt.Printf("--- %s: "+format+"\n", append([]any{st.engine}, args...)...) //nolint:forbidigo // there is no test to say it
+		well = false
+	}
+	if st.Contract != nil {
+		for _, fault := range st.Contract.Faults() {
+			complain("%s", fault)
+		}
+		if whole {
+			for _, op := range st.Contract.Unseen() {
+				complain("%s was never called", op)
+			}
+		}
+	}
+	began := time.Now()
+	if err := st.Stop(); err != nil {
+		complain("the server did not stop well after %v: %v\n%s", time.Since(began), err, tail(st.Log(), 3000))
+	}
+	if out, diag, err := st.Try("audit"); err != nil {
+		complain("audit: %v\n%s%s", err, out, diag)
+	}
+	if i := slices.IndexFunc(strings.Split(st.Log(), "\n"), func(l string) bool { return strings.Contains(l, "panic") }); i >= 0 {
+		complain("the server's log has a panic:\n%s", tail(st.Log(), 6000))
+	}
+	return well
+}
