@@ -18,7 +18,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/order"
 )
 
-// Config is what the API stands on. All of it is needed but Envelopes, Version, Log and Now.
+// Config is what the API stands on. All of it is needed but Version, Log and Now.
 type Config struct {
 	DB       *db.DB
 	Door     *access.Door
@@ -34,10 +34,9 @@ type Config struct {
 	Engine        *delivery.Engine
 	Ledger        message.Ledger
 
-	Envelopes []Envelope   // what webhooks get, for the document
-	Version   string       // of the program, for the document
-	Log       *slog.Logger // slog.Default when nil
-	Now       func() time.Time
+	Version string           // of the program, for the document
+	Log     *slog.Logger     // slog.Default when nil
+	Now     func() time.Time // time.Now when nil
 }
 
 // API is /api/v1.

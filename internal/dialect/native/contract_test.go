@@ -13,13 +13,14 @@ import (
 
 // contract is openapi.json as a judge of answers.
 type contract struct {
+	raw      []byte
 	document map[string]any
 	compiler *jsonschema.Compiler
 }
 
 const documentURL = "http://stagedoor.test/openapi.json"
 
-func newContract(t *testing.T, url string) *contract {
+func newContract(t testing.TB, url string) *contract {
 	t.Helper()
 	resp, err := http.Get(url + "/openapi.json")
 	if err != nil {
@@ -34,7 +35,7 @@ func newContract(t *testing.T, url string) *contract {
 	if err != nil {
 		t.Fatalf("openapi.json: %v", err)
 	}
-	c := &contract{document: doc.(map[string]any), compiler: jsonschema.NewCompiler()}
+	c := &contract{raw: b, document: doc.(map[string]any), compiler: jsonschema.NewCompiler()}
 	c.compiler.DefaultDraft(jsonschema.Draft2020)
 	c.compiler.AssertFormat()
 	if err := c.compiler.AddResource(documentURL, doc); err != nil {
@@ -44,7 +45,7 @@ func newContract(t *testing.T, url string) *contract {
 }
 
 // check holds an answer against the document: its status must stand there, and its body must be of the schema.
-func (c *contract) check(t *testing.T, method, path string, r response) {
+func (c *contract) check(t testing.TB, method, path string, r response) {
 	t.Helper()
 	path, _, _ = strings.Cut(path, "?")
 	template, operation := c.operation(method, path)

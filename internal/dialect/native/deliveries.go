@@ -99,7 +99,7 @@ func headers(head string) map[string]string {
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 type deliveryListInput struct {
-	webhookPath
+	WebhookPath
 	Limit  int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most."`
 	Cursor string    `query:"cursor" maxLength:"400" doc:"Goes on where a former page ended: its meta.pagination.nextCursor, with the same filters."`
 	State  string    `query:"state" enum:"pending,delivered,failed,skipped"`
@@ -134,7 +134,7 @@ type deliveryFiltersJSON struct {
 func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput) (answer[deliveryListJSON], error) {
 	var out answer[deliveryListJSON]
 	filters := deliveryFiltersJSON{orNull(in.State), orNull(in.Event), orNull(maybe(in.Since)), orNull(maybe(in.Until))}
-	at, err := paging{Cursor: in.Cursor}.place(c, "deliveries", []any{in.ID, in.State, in.Event, in.Since.UnixNano(), in.Until.UnixNano()})
+	at, err := Paging{Cursor: in.Cursor}.place(c, "deliveries", []any{in.ID, in.State, in.Event, in.Since.UnixNano(), in.Until.UnixNano()})
 	if err != nil {
 		return out, err
 	}
@@ -168,7 +168,7 @@ func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput
 }
 
 type deliveryPath struct {
-	webhookPath
+	WebhookPath
 	DeliveryID string `path:"deliveryId"`
 }
 
@@ -215,7 +215,7 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 	return underWay(e, r), nil
 }
 
-func (a *API) testWebhook(tx *db.Tx, c *call, in *webhookPath) (answer[deliveryJSON], error) {
+func (a *API) testWebhook(tx *db.Tx, c *call, in *WebhookPath) (answer[deliveryJSON], error) {
 	f, err := a.Endpoints.Ping(tx, c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
@@ -245,7 +245,7 @@ type recoverJSON struct {
 }
 
 type recoverInput struct {
-	webhookPath
+	WebhookPath
 	Body recoverJSON
 }
 

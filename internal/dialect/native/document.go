@@ -4,25 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"reflect"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
 )
-
-// Envelope describes what a webhook of one format gets for one event. The formats' own packages know; app hands it over.
-type Envelope struct {
-	Format      string
-	Event       string
-	Summary     string
-	ContentType string
-	Headers     map[string]string // what each says
-	Example     json.RawMessage
-}
 
 func (a *API) humaConfig() huma.Config {
 	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
@@ -103,9 +91,8 @@ func (a *API) either(one, other reflect.Type) *huma.Schema {
 func (a *API) describe() {
 	doc := a.huma.OpenAPI()
 	a.describeItself(doc)
-	doc.Webhooks = map[string]*huma.PathItem{}
-	for _, e := range a.Envelopes {
-		doc.Webhooks[e.Format+":"+e.Event] = webhookItem(e)
+	if a.Engine != nil {
+		describeWebhooks(doc, a.Engine.Dialects)
 	}
 	var err error
 	if a.document, err = json.Marshal(doc); err != nil {
@@ -124,20 +111,4 @@ func (a *API) describeItself(doc *huma.OpenAPI) {
 			}},
 		})
 	}
-}
-
-func webhookItem(e Envelope) *huma.PathItem {
-	op := &huma.Operation{
-		OperationID: e.Format + ":" + e.Event, Summary: e.Summary, Tags: []string{e.Format},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			e.ContentType: {Schema: &huma.Schema{Type: huma.TypeObject}, Example: e.Example},
-		}},
-		Responses: map[string]*huma.Response{"2XX": {Description: "Taken. Anything else is tried again."}},
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
-		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: name, In: "header", Required: true, Description: e.Headers[name], Schema: &huma.Schema{Type: huma.TypeString},
-		})
-	}
-	return &huma.PathItem{Post: op}
 }

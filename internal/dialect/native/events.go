@@ -69,7 +69,7 @@ func showEvent(q db.Querier, org int64, e event.Event, now time.Time) (answer[ev
 }
 
 type eventListInput struct {
-	paging
+	Paging
 	Venue     string `query:"venue" doc:"Only events of the venue with this name; upper and lower case are alike."`
 	Status    string `query:"status" enum:"active,past,postponed,cancelled,draft,all" doc:"active, the default, are those that are published and have not ended."`
 	SortBy    string `query:"sortBy" enum:"date,name,venue,lastUpdated" default:"date"`
@@ -108,15 +108,16 @@ func (a *API) listEvents(ctx context.Context, c *call, in *eventListInput) (answ
 	for i, e := range page {
 		data[i] = newEvent(e, free[e.No], f.Now)
 	}
-	out.body = newList(in.paging, at, data, total, eventFiltersJSON{orNull(in.Venue), in.Status, in.SortBy, in.SortOrder}, "")
+	out.body = newList(in.Paging, at, data, total, eventFiltersJSON{orNull(in.Venue), in.Status, in.SortBy, in.SortOrder}, "")
 	return out, nil
 }
 
-type eventPath struct {
+// EventPath names an event. (It is exported because huma passes over embedded structs that are not; so are the others like it.)
+type EventPath struct {
 	EventID string `path:"eventId"`
 }
 
-func (a *API) event(ctx context.Context, c *call, in *eventPath) (answer[eventJSON], error) {
+func (a *API) event(ctx context.Context, c *call, in *EventPath) (answer[eventJSON], error) {
 	q := a.DB.Read(ctx)
 	e, err := event.ByID(q, c.Org, id.Event(in.EventID))
 	if err != nil {
@@ -177,7 +178,7 @@ type eventPatchJSON struct {
 }
 
 type eventPatch struct {
-	eventPath
+	EventPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what the change is made for; 412 when it has changed since."`
 	Body    eventPatchJSON
 }
@@ -201,7 +202,7 @@ func (a *API) changeEvent(tx *db.Tx, c *call, in *eventPatch) (answer[eventJSON]
 }
 
 type eventDelete struct {
-	eventPath
+	EventPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what is to be deleted; 412 when it has changed since."`
 }
 

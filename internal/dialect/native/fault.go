@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -70,9 +69,10 @@ func fault(ctx huma.Context, message string, errs []error) error {
 		return problem.Field("", "required", "%s", sentence(message))
 	}
 	c := callOf(ctx.Context())
-	tree, err := parse(c.body)
-	if len(c.body) > 0 && err != nil {
-		return err
+	if len(c.body) > 0 {
+		if _, err := parse(c.body); err != nil {
+			return err // huma knows its text only
+		}
 	}
 	var fields problem.Fields
 	for _, err := range errs {
@@ -80,7 +80,7 @@ func fault(ctx huma.Context, message string, errs []error) error {
 		if !errors.As(err, &d) {
 			return err
 		}
-		fields = append(fields, field(d, tree))
+		fields = append(fields, field(d))
 	}
 	slices.SortStableFunc(fields, func(a, b problem.FieldError) int {
 		return cmp.Or(cmp.Compare(a.In, b.In), cmp.Compare(a.Pointer, b.Pointer))
@@ -89,12 +89,12 @@ func fault(ctx huma.Context, message string, errs []error) error {
 }
 
 // field turns huma's detail into ours.
-func field(d *huma.ErrorDetail, body any) problem.FieldError {
+func field(d *huma.ErrorDetail) problem.FieldError {
 	in, where, _ := strings.Cut(d.Location, ".")
 	f := problem.FieldError{Pointer: where, In: in, Code: "invalid", Detail: sentence(d.Message)}
 	var path []string
 	if in == "body" || strings.HasPrefix(in, "body[") {
-		path = walk(body, strings.TrimPrefix(strings.TrimPrefix(d.Location, "body"), "."))
+		path = names(strings.TrimPrefix(d.Location, "body"))
 		f.In, f.Pointer = "", pointer(path...)
 	}
 	for _, known := range faultCodes {
@@ -137,33 +137,23 @@ var faultCodes = []struct{ prefix, code string }{
 	{"invalid boolean", "wrong_type"},
 }
 
-// walk follows a location such as "messages[3].data" into the body and returns the names on the way. It goes by the body, because a name
-// may have dots and brackets of its own.
-func walk(v any, location string) []string {
-	if location == "" {
-		return nil
-	}
-	if array, ok := v.([]any); ok {
-		index, rest, _ := strings.Cut(strings.TrimPrefix(location, "["), "]")
-		i, err := strconv.Atoi(index)
-		if err != nil || i < 0 || i >= len(array) {
-			return []string{index}
-		}
-		return append([]string{index}, walk(array[i], strings.TrimPrefix(rest, "."))...)
-	}
-	object, _ := v.(map[string]any)
-	best := ""
-	for name := range object {
-		rest, ok := strings.CutPrefix(location, name)
-		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') && len(name) >= len(best) {
-			best = name
+// names takes a location such as "messages[3].data" apart.
+func names(location string) []string {
+	var all []string
+	for part := range strings.SplitSeq(strings.ReplaceAll(location, "[", ".["), ".") {
+		if part != "" {
+			all = append(all, shown.Replace(strings.Trim(part, "[]")))
 		}
 	}
-	if _, there := object[best]; !there {
-		return []string{location}
-	}
-	return append([]string{best}, walk(object[best], strings.TrimPrefix(location[len(best):], "."))...)
+	return all
 }
+
+// hidden and shown hide from huma the characters that take a special meaning in its locations, by ones that nobody uses. (huma means to step out of
+// a field by cutting its location at the last dot, which a name may have too.)
+var (
+	hidden = strings.NewReplacer(".", "\ue000", "[", "\ue001", "]", "\ue002")
+	shown  = strings.NewReplacer("\ue000", ".", "\ue001", "[", "\ue002", "]")
+)
 
 // sentence makes a sentence of huma's lower-case phrase.
 func sentence(s string) string {

@@ -40,14 +40,15 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 // house is the API on a database, with all that it stands on, and an organisation with a key. Every answer is checked against the document.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	db     *db.DB
 	api    *native.API
 	engine *delivery.Engine
 	url    string
+	server http.Handler
 	key    string // of all scopes
 	org    int64
-	log    *bytes.Buffer
+	log    *journal
 	doc    *contract
 }
 
@@ -59,7 +60,7 @@ func each(t *testing.T, f func(t *testing.T, h *house)) {
 // lite runs f in a house on SQLite, for what has nothing to do with the database.
 func lite(t *testing.T) *house { return newHouse(t, dbtest.Open(t, dbtest.SQLite(t))) }
 
-func newHouse(t *testing.T, d *db.DB) *house {
+func newHouse(t testing.TB, d *db.DB) *house {
 	t.Helper()
 	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
 	if err != nil {
@@ -68,7 +69,9 @@ func newHouse(t *testing.T, d *db.DB) *house {
 	policy := egress.NewPolicy(egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	client := egress.NewClient(policy, egress.Options{UserAgent: "test"})
 	t.Cleanup(client.Close)
-	people := func(ctx context.Context, org int64, o id.Order) (order.People, error) { return order.PeopleOf(d.Read(ctx), org, o) }
+	people := func(ctx context.Context, org int64, o id.Order) (order.People, error) {
+		return order.PeopleOf(d.Read(ctx), org, o)
+	}
 	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, "http://localhost")}
 	var vocabularies []endpoint.Vocabulary
 	for _, d := range dialects {
@@ -76,8 +79,8 @@ func newHouse(t *testing.T, d *db.DB) *house {
 	}
 	book := endpoint.NewBook(keys, policy, vocabularies...)
 	subscriptions := endpoint.NewSubscriptions(d, book)
-	log := &bytes.Buffer{}
-	logger := slog.New(slog.NewTextHandler(&locked{w: log}, nil))
+	log := &journal{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
 	engine := delivery.New(delivery.Config{
 		DB: d, Endpoints: book, Subscriptions: subscriptions, Dialects: dialects, Client: client, NodeName: t.Name(), Log: logger, Poll: 50 * time.Millisecond,
 	})
@@ -97,24 +100,31 @@ func newHouse(t *testing.T, d *db.DB) *house {
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock),
 		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, Version: "test", Log: logger,
 	})
-	s := httptest.NewServer(server.Handler())
+	h.server = server.Handler()
+	s := httptest.NewServer(h.server)
 	t.Cleanup(s.Close)
 	h.url = s.URL
 	h.doc = newContract(t, h.url)
-	h.org, h.key = h.newOrg("Harbor Jazz", "USD")
+	h.org, h.key = h.newOrg("Harbor Jazz")
 	return h
 }
 
-// locked is a writer for several goroutines.
-type locked struct {
-	mu sync.Mutex
-	w  io.Writer
+// journal is a log that a test can read.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *locked) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
 }
 
 func (h *house) find(ctx context.Context, key string) (*access.Principal, error) {
@@ -129,7 +139,7 @@ func (h *house) find(ctx context.Context, key string) (*access.Principal, error)
 	return out, nil
 }
 
-func (h *house) newOrg(name, currency string) (number int64, key string) {
+func (h *house) newOrg(name string) (number int64, key string) {
 	h.t.Helper()
 	err := h.db.WriteAlone(h.t.Context(), func(tx *db.Tx) error {
 		o, err := org.Create(tx, org.Input{Name: name, Currency: "USD", Timezone: "Europe/Oslo"})

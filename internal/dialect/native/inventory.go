@@ -24,7 +24,7 @@ type listingJSON struct {
 	Splits        []int    `json:"splits" nullable:"false" doc:"The quantities that can be bought now."`
 	ExternalID    string   `json:"externalId,omitempty"`
 	Status        string   `json:"status" enum:"draft,active,paused,sold_out,expired,withdrawn"`
-	Version       int64    `json:"version" doc:"Grows with every change, not with sales; the ETag."`
+	Version       int64    `json:"version" doc:"Grows with every change and every sale; the ETag."`
 	CreatedAt     string   `json:"createdAt" format:"date-time"`
 	UpdatedAt     string   `json:"updatedAt" format:"date-time"`
 }
@@ -46,7 +46,7 @@ func showListing(l inventory.Listing) answer[listingJSON] {
 }
 
 type listingListInput struct {
-	paging
+	Paging
 	EventID   string `query:"eventId" required:"true"`
 	ListingID string `query:"listingId"`
 	MinPrice  string `query:"minPrice" maxLength:"30" pattern:"^[0-9]+(\\.[0-9]+)?$" patternDescription:"a decimal such as 50 or 49.90" doc:"In each listing's own currency."`
@@ -104,7 +104,7 @@ func (a *API) listInventory(ctx context.Context, c *call, in *listingListInput) 
 	for i, l := range page {
 		data[i] = newListing(l)
 	}
-	l := newList(in.paging, at, data, total, listingFiltersJSON{
+	l := newList(in.Paging, at, data, total, listingFiltersJSON{
 		EventID: in.EventID, ListingID: orNull(in.ListingID), MinPrice: written(in.MinPrice), MaxPrice: written(in.MaxPrice),
 		Quantity: orNull(in.Quantity), Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder,
 	}, "")
@@ -125,11 +125,12 @@ func written(s string) *number {
 	return &n
 }
 
-type listingPath struct {
+// ListingPath names a listing.
+type ListingPath struct {
 	ListingID string `path:"listingId"`
 }
 
-func (a *API) listing(ctx context.Context, c *call, in *listingPath) (answer[listingJSON], error) {
+func (a *API) listing(ctx context.Context, c *call, in *ListingPath) (answer[listingJSON], error) {
 	l, err := inventory.ByID(a.DB.Read(ctx), c.Org, id.Listing(in.ListingID))
 	if err != nil {
 		return answer[listingJSON]{}, err
@@ -186,7 +187,7 @@ type listingPatchJSON struct {
 }
 
 type listingPatch struct {
-	listingPath
+	ListingPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what the change is made for; 412 when it has changed since."`
 	Body    listingPatchJSON
 }
@@ -212,7 +213,7 @@ func (a *API) changeListing(tx *db.Tx, c *call, in *listingPatch) (answer[listin
 }
 
 type listingDelete struct {
-	listingPath
+	ListingPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what is to be withdrawn; 412 when it has changed since."`
 }
 

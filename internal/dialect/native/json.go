@@ -16,7 +16,7 @@ const maxDepth = 64
 
 // parse reads a body as strictly as RFC 8259 and RFC 7493 (I-JSON) put it: UTF-8 without a byte order mark, no name twice in an object, at most
 // maxDepth deep; and no U+0000, which not every database can store. Numbers become float64 for the checks of the schema, or stay json.Number when
-// they do not fit; their digits are read from the body again when it is decoded. What is wrong is a problem.
+// they do not fit; their digits are read from the body again when it is decoded. Names are hidden (see there). What is wrong is a problem.
 func parse(body []byte) (any, error) {
 	switch {
 	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
@@ -92,10 +92,11 @@ func (p *parser) object(depth int) (any, error) {
 		if err := p.text(name); err != nil {
 			return nil, err
 		}
-		if _, twice := object[name]; twice {
+		key := hidden.Replace(name)
+		if _, twice := object[key]; twice {
 			return nil, problem.Field(p.pointer(), "duplicate_name", "The object has this name twice; send it once.")
 		}
-		if object[name], err = p.value(depth + 1); err != nil {
+		if object[key], err = p.value(depth + 1); err != nil {
 			return nil, err
 		}
 		p.path = p.path[:len(p.path)-1]

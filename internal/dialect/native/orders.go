@@ -179,11 +179,12 @@ func (a *API) changeOrder(tx *db.Tx, c *call, in *orderPatch) (answer[orderDoneJ
 	return a.orderDone(tx, c, o, f, "Order %s updated to "+string(o.Status)+" successfully")
 }
 
-type orderPath struct {
+// OrderPath names an order.
+type OrderPath struct {
 	OrderID string `path:"orderId"`
 }
 
-func (a *API) order(ctx context.Context, c *call, in *orderPath) (answer[orderJSON], error) {
+func (a *API) order(ctx context.Context, c *call, in *OrderPath) (answer[orderJSON], error) {
 	o, err := order.ByID(a.DB.Read(ctx), c.Org, id.Order(in.OrderID))
 	if err != nil {
 		return answer[orderJSON]{}, err
@@ -192,7 +193,7 @@ func (a *API) order(ctx context.Context, c *call, in *orderPath) (answer[orderJS
 }
 
 type orderListInput struct {
-	paging
+	Paging
 	EventID       string `query:"eventId"`
 	Status        string `query:"status" enum:"provisional,confirmed,accepted,issue,purchase_issues,fulfilled,cancelled,refunded" doc:"purchase_issues is issue by its name in the portal format."`
 	Email         string `query:"email" doc:"The customer's e-mail address; upper and lower case are alike."`
@@ -230,7 +231,7 @@ func (a *API) listOrders(ctx context.Context, c *call, in *orderListInput) (answ
 	for i, o := range page {
 		data[i], last = newOrder(o), string(o.ID)
 	}
-	out.body = newList(in.paging, at, data, total, orderFiltersJSON{orNull(in.EventID), orNull(string(f.Status)), orNull(f.Email)}, last)
+	out.body = newList(in.Paging, at, data, total, orderFiltersJSON{orNull(in.EventID), orNull(string(f.Status)), orNull(f.Email)}, last)
 	return out, nil
 }
 
@@ -240,7 +241,7 @@ type refundJSON struct {
 }
 
 type refundInput struct {
-	orderPath
+	OrderPath
 	IfMatch string `header:"If-Match" doc:"The order's ETag; 412 when it has changed since."`
 	Body    *refundJSON
 }
@@ -270,7 +271,7 @@ type issueJSON struct {
 }
 
 type issueInput struct {
-	orderPath
+	OrderPath
 	IfMatch string `header:"If-Match" doc:"The order's ETag; 412 when it has changed since."`
 	Body    *issueJSON
 }
@@ -308,9 +309,9 @@ func newCancellation(c order.Cancellation) cancellationJSON {
 	return j
 }
 
-func (in *eventPath) writeKey() string { return in.EventID }
+func (in *EventPath) writeKey() string { return in.EventID }
 
-func (a *API) cancelOrders(tx *db.Tx, c *call, in *eventPath) (answer[cancellationJSON], error) {
+func (a *API) cancelOrders(tx *db.Tx, c *call, in *EventPath) (answer[cancellationJSON], error) {
 	started, err := a.Book.StartCancelling(tx, c.Org, id.Event(in.EventID))
 	if err != nil {
 		return answer[cancellationJSON]{}, err
@@ -319,7 +320,7 @@ func (a *API) cancelOrders(tx *db.Tx, c *call, in *eventPath) (answer[cancellati
 	return answer[cancellationJSON]{body: newCancellation(started), location: eventsPath + "/" + in.EventID + "/cancel-orders"}, nil
 }
 
-func (a *API) cancellation(ctx context.Context, c *call, in *eventPath) (answer[cancellationJSON], error) {
+func (a *API) cancellation(ctx context.Context, c *call, in *EventPath) (answer[cancellationJSON], error) {
 	going, err := order.CancellationOf(a.DB.Read(ctx), c.Org, id.Event(in.EventID))
 	if err != nil {
 		return answer[cancellationJSON]{}, err

@@ -9,8 +9,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
-// paging are the parameters that every list takes.
-type paging struct {
+// Paging are the parameters that every list takes.
+type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most."`
 	Offset int    `query:"offset" minimum:"0" maximum:"1000000000" default:"0" doc:"How many to pass over. Not with cursor."`
 	Cursor string `query:"cursor" maxLength:"400" doc:"Goes on where a former page ended: its meta.pagination.nextCursor, with the same filters."`
@@ -45,7 +45,7 @@ type place struct {
 
 // place finds where the page begins. A cursor is bound to its list: organisation, kind and filters. That keeps mistakes apart, not attackers:
 // a cursor says where to go on and nothing about what may be seen.
-func (p paging) place(c *call, kind string, filters any) (place, error) {
+func (p Paging) place(c *call, kind string, filters any) (place, error) {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %+v", c.Org, kind, filters))
 	at := place{offset: p.Offset, bind: sum[:6]}
 	if p.Cursor == "" {
@@ -79,7 +79,7 @@ func (at place) cursor(offset int, after string) string {
 }
 
 // newList makes a page. after names the item that a next page goes on from, for lists that do so.
-func newList[T, F any](p paging, at place, data []T, total int, filters F, after string) list[T, F] {
+func newList[T, F any](p Paging, at place, data []T, total int, filters F, after string) list[T, F] {
 	l := list[T, F]{Data: data, Meta: listMeta[F]{Filters: filters, Pagination: paginationJSON{Total: total, Limit: p.Limit, Offset: at.offset}}}
 	if data == nil {
 		l.Data = []T{}

@@ -145,7 +145,11 @@ func register[I, O any](a *API, r route, handle func(context.Context, *I) (*repl
 	if r.scope == "" {
 		panic("native: the route " + r.method + " " + r.path + " declares no scope")
 	}
-	huma.Register(a.huma, a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]()), handle)
+	op := a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]())
+	huma.Register(a.huma, op, handle)
+	if r.success() == http.StatusNoContent {
+		op.Responses["204"].Content = nil // huma thinks that bytes follow
+	}
 }
 
 // operation describes a route. What follows from its form is said for it: which errors it can have, which headers it takes and gives.

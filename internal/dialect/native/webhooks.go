@@ -81,7 +81,7 @@ func showWebhook(e *endpoint.Endpoint, now time.Time) answer[webhookJSON] {
 }
 
 type webhookListInput struct {
-	paging
+	Paging
 }
 
 type webhookFiltersJSON struct{}
@@ -100,15 +100,16 @@ func (a *API) listWebhooks(ctx context.Context, c *call, in *webhookListInput) (
 	for i, e := range page {
 		data[i] = newWebhook(e, a.Now())
 	}
-	out.body = newList(in.paging, at, data, total, webhookFiltersJSON{}, "")
+	out.body = newList(in.Paging, at, data, total, webhookFiltersJSON{}, "")
 	return out, nil
 }
 
-type webhookPath struct {
+// WebhookPath names a webhook.
+type WebhookPath struct {
 	ID string `path:"id"`
 }
 
-func (a *API) webhook(ctx context.Context, c *call, in *webhookPath) (answer[webhookJSON], error) {
+func (a *API) webhook(ctx context.Context, c *call, in *WebhookPath) (answer[webhookJSON], error) {
 	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
 	if err != nil {
 		return answer[webhookJSON]{}, err
@@ -198,7 +199,7 @@ type webhookPatchJSON struct {
 }
 
 type webhookPatch struct {
-	webhookPath
+	WebhookPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what the change is made for; 412 when it has changed since."`
 	Body    webhookPatchJSON
 }
@@ -236,7 +237,7 @@ func (a *API) changeWebhook(tx *db.Tx, c *call, in *webhookPatch, change endpoin
 }
 
 type webhookDelete struct {
-	webhookPath
+	WebhookPath
 	IfMatch string `header:"If-Match" doc:"The ETag of what is to be deleted; 412 when it has changed since."`
 }
 
@@ -253,7 +254,7 @@ type rotationJSON struct {
 }
 
 type rotationInput struct {
-	webhookPath
+	WebhookPath
 	Body *rotationJSON
 }
 

@@ -1,0 +1,10 @@
+package native
+
+// ParseMessages reads the body of POST /messages and returns how many messages it has.
+func ParseMessages(body []byte) (int, error) {
+	b, err := parseMessages(body)
+	return len(b.messages), err
+}
+
+// Parse reads a body.
+func Parse(body []byte) (any, error) { return parse(body) }
