@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -217,6 +218,7 @@ func (x *examination) settings(ctx context.Context, d *db.DB) {
 		x.problem(check, "Look at the database first.", "%v.", err)
 		return
 	}
+	slices.Sort(bad)
 	for _, what := range bad {
 		x.problem(check, "Put the setting right and start the database again: what was accepted must survive a loss of power.", "%s.", what)
 	}
