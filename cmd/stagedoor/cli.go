@@ -83,10 +83,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: getenv}
 	lines := newLogBuffer(stderr)
-	defer lines.flush()
+	defer lines.flush() // also in a panic
 	p.log = c.logger(lines, chosen.Command())
 	chosen.BindTo(ctx, (*context.Context)(nil))
-	return complain(stderr, chosen.Run(p))
+	err = chosen.Run(p)
+	lines.flush() // what was logged comes before the verdict
+	return complain(stderr, err)
 }
 
 // path is the part of the command line that was understood, with a space before it.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -66,21 +65,10 @@ func status(e *endpoint.Endpoint) string {
 	return "active"
 }
 
-// anywhere opens every network. What an operator names on the server's own command line is taken even if this command does not know of
-// the networks that the server was told to open: each delivery is checked again when it connects.
-func anywhere() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-}
-
 // Run makes the endpoint.
 func (c *endpointCreateCmd) Run(ctx context.Context, p *program) error {
-	cfg := c.config(p)
-	if err := cfg.Exists(); err != nil {
-		return err
-	}
-	cfg.AllowTargets = anywhere()
-	return with(ctx, cfg, c.found(ctx, func(core *app.Core, o org.Org) error {
-		url, err := core.Endpoints.CheckURL(ctx, c.URL)
+	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
+		url, err := core.Endpoints.OperatorURL(c.URL)
 		if err != nil {
 			return err
 		}
@@ -101,7 +89,7 @@ func (c *endpointCreateCmd) Run(ctx context.Context, p *program) error {
 		p.printf("%s\n\nThis is the secret that deliveries to %s are signed with. It is not shown again.\nThe endpoint is %s, format %s, events: %s.\n",
 			made.Shown(), made.URL, made.ID, made.Format, strings.Join(made.Events, ", "))
 		return nil
-	}))
+	})
 }
 
 func (c *endpointCreateCmd) spec(url endpoint.URL) endpoint.Spec {
@@ -122,7 +110,8 @@ func (c *endpointCreateCmd) spec(url endpoint.URL) endpoint.Spec {
 	return s
 }
 
-// warn says if a server that was started with these flags would not deliver to the endpoint.
+// warn says if a server that was started with these flags would not deliver to the endpoint. It is made all the same: this command need not
+// know of the networks that the server was told to open.
 func (c *endpointCreateCmd) warn(ctx context.Context, p *program) {
 	_, err := egress.NewPolicy(egress.Config{Allow: prefixes(c.AllowTarget)}).CheckURL(ctx, c.URL)
 	if err != nil {

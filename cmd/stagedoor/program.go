@@ -124,18 +124,13 @@ type ofOrg struct {
 
 // within opens an installation that must be there, and finds the organisation in it.
 func (o *ofOrg) within(ctx context.Context, p *program, use func(*app.Core, org.Org) error) error {
-	return o.place.within(ctx, p, o.found(ctx, use))
-}
-
-// found adds the organisation to what a function gets.
-func (o *ofOrg) found(ctx context.Context, use func(*app.Core, org.Org) error) func(*app.Core) error {
-	return func(core *app.Core) error {
+	return o.place.within(ctx, p, func(core *app.Core) error {
 		found, err := org.BySlug(core.DB.Read(ctx), o.Org)
 		if err != nil {
 			return err
 		}
 		return use(core, found)
-	}
+	})
 }
 
 // count is a number with its noun.
