@@ -3,7 +3,7 @@
 // An [Event] holds wall clock and IANA zone as the truth; the instants are derived from them. The [Calendar] changes events and appends
 // the facts; [ByID], [List] and [Lock] read them. An event goes
 //
-//	draft → published ⇄ postponed, published → completed, any of these but draft → cancelled
+//	draft → published ⇄ postponed, published → completed, published or postponed → cancelled
 //
 // and cancelled and completed are the end. "Past" is no state: it follows from [Event.EndsAt]. A wall clock that a change of the clocks
 // skips is read with the offset before it (02:30 becomes 03:30), and of one that comes twice the first is meant.

@@ -1,4 +1,7 @@
 package event
 
-// Instant is instant, for tests that try it on every zone without a database.
-var Instant = instant
+// What tests try on many values without a database.
+var (
+	Instant = instant
+	Wall    = wall
+)

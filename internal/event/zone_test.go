@@ -78,3 +78,27 @@ func first(w time.Time, zone *time.Location) time.Time {
 		t = end
 	}
 }
+
+// FuzzWallClock: what is taken as a wall clock has one normal form, and every zone knows when that is.
+func FuzzWallClock(f *testing.F) {
+	for _, s := range []string{"2027-08-14T20:30:00", "2027-08-14T20:30", "2027-08-14T20:30:00Z", "2027-03-28T02:30:00", "0000-00-00T00:00:00", "9998-12-31T23:59:59"} {
+		f.Add(s)
+	}
+	zone, err := time.LoadLocation("Europe/Oslo")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		w, err := event.Wall(s)
+		if err != nil {
+			return
+		}
+		again, err := event.Wall(w.Format(event.Layout))
+		if err != nil || !again.Equal(w) {
+			t.Errorf("Wall(%q) is %s, which is read as %s, %v", s, w, again, err)
+		}
+		if got := event.Instant(w, zone); got.Sub(w).Abs() > 26*time.Hour {
+			t.Errorf("%q in Oslo is %s", s, got)
+		}
+	})
+}

@@ -21,8 +21,10 @@ func TestListingIsFoundAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := open(t, d)
 		e := s.event("E")
-		made := s.mustCreate(inventory.Input{Section: " Balcony ", Row: "A", Quantity: 3, Seats: []string{"7", "8", "9"}, Price: "75.5",
-			ExternalID: "x-1", SplitRule: inventory.AvoidOne})
+		made := s.mustCreate(inventory.Input{
+			Section: " Balcony ", Row: "A", Quantity: 3, Seats: []string{"7", "8", "9"}, Price: "75.5",
+			ExternalID: "x-1", SplitRule: inventory.AvoidOne,
+		})
 		if made.Section != "Balcony" || made.Price.Minor != 7550 || made.Price.Currency != "EUR" || made.Status != inventory.Active || made.Version != 1 {
 			t.Errorf("Create made %+v", made)
 		}
@@ -56,8 +58,10 @@ func TestWrongListingNamesEveryField(t *testing.T) {
 		want string
 	}{
 		{inventory.Input{}, "/eventId"},
-		{inventory.Input{Event: "E", Price: "1.005", SplitRule: "odd", Status: "sold_out", ExternalID: strings.Repeat("x", 201)},
-			"/price /externalId /section /row /quantity /splitRule /status"},
+		{
+			inventory.Input{Event: "E", Price: "1.005", SplitRule: "odd", Status: "sold_out", ExternalID: strings.Repeat("x", 201)},
+			"/price /externalId /section /row /quantity /splitRule /status",
+		},
 		{inventory.Input{Event: "E", Section: "A", Row: "1", Quantity: 1_000_001, Price: "-1"}, "/price /quantity"},
 		{inventory.Input{Event: "E", Section: "A", Row: "1", Quantity: 2, Price: "1", Currency: "XXX"}, "/currency"},
 		{inventory.Input{Event: "E", Section: "A", Row: "1", Quantity: 2, Price: "99999999999999"}, "/price"},
@@ -240,7 +244,9 @@ func TestSnapshotIsAContract(t *testing.T) {
 	snapshot := l.Snapshot()
 	snapshot.Changes = []string{"price"}
 	golden(t, "listing.json", snapshot)
-	e := event.Event{ID: "EV-7001", Name: "Harbor Jazz Night", StartLocal: "2027-08-14T20:30:00", Timezone: "Europe/Oslo", Currency: "EUR",
-		Status: event.Published, Version: 2}
+	e := event.Event{
+		ID: "EV-7001", Name: "Harbor Jazz Night", StartLocal: "2027-08-14T20:30:00", Timezone: "Europe/Oslo", Currency: "EUR",
+		Status: event.Published, Version: 2,
+	}
 	golden(t, "pool.json", inventory.PoolSnapshot{Snapshot: e.Snapshot(), Capacity: 96, Sold: 96})
 }

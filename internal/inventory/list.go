@@ -154,8 +154,10 @@ func (f *Filter) between(q db.Querier, org int64, ev event.Event, arg func(any) 
 			}
 			a, err := money.Parse(string(bound.limit), c)
 			if err != nil {
-				return "", &problem.Error{Kind: problem.Invalid, Code: "validation_failed", Detail: "The request is not valid; see errors.",
-					Fields: []problem.FieldError{{Pointer: bound.name, In: "query", Code: "invalid", Detail: fmt.Sprintf("This is no price: %v.", err)}}}
+				return "", &problem.Error{
+					Kind: problem.Invalid, Code: "validation_failed", Detail: "The request is not valid; see errors.",
+					Fields: []problem.FieldError{{Pointer: bound.name, In: "query", Code: "invalid", Detail: fmt.Sprintf("This is no price: %v.", err)}},
+				}
 			}
 			one += bound.compare + arg(a.Minor)
 		}

@@ -68,8 +68,16 @@ func TestListFiltersAndSorts(t *testing.T) {
 			}
 		}
 		for _, f := range []inventory.Filter{
-			{}, {Event: "E", Quantity: 21}, {Event: "E", Quantity: -1}, {Event: "E", MinPrice: "x"}, {Event: "E", MaxPrice: "1.005"},
-			{Event: "E", Limit: 101}, {Event: "E", Offset: -1}, {Event: "E", SortBy: "name"}, {Event: "E", SortOrder: "up"}, {Event: "E", Status: "gone"},
+			{},
+			{Event: "E", Quantity: 21},
+			{Event: "E", Quantity: -1},
+			{Event: "E", MinPrice: "x"},
+			{Event: "E", MaxPrice: "1.005"},
+			{Event: "E", Limit: 101},
+			{Event: "E", Offset: -1},
+			{Event: "E", SortBy: "name"},
+			{Event: "E", SortOrder: "up"},
+			{Event: "E", Status: "gone"},
 		} {
 			if _, _, _, err := inventory.List(d.Read(t.Context()), house, f); !problem.Is(err, "validation_failed") {
 				t.Errorf("List(%+v) = %v, want validation_failed", f, err)

@@ -87,8 +87,10 @@ func (s *shop) write(f fail, fn func(tx *db.Tx) error) {
 func (s *shop) event(e id.Event, start string) {
 	s.t.Helper()
 	s.write(s.t, func(tx *db.Tx) error {
-		_, err := s.cal.Create(tx, house, event.Input{ID: e, Name: "Harbor Jazz Night", StartLocal: start, Timezone: "Europe/Oslo",
-			Venue: "Pier Hall", City: "Oslo", Country: "NO", Currency: "EUR"})
+		_, err := s.cal.Create(tx, house, event.Input{
+			ID: e, Name: "Harbor Jazz Night", StartLocal: start, Timezone: "Europe/Oslo",
+			Venue: "Pier Hall", City: "Oslo", Country: "NO", Currency: "EUR",
+		})
 		return err
 	})
 }

@@ -111,8 +111,14 @@ func TestInvalidTransitionSaysWhatIsOpen(t *testing.T) {
 		t.Errorf("accepted to confirmed = %q, want %q", err, want)
 	}
 	for _, c := range []order.Change{
-		{Status: order.Issue}, {Status: order.Refunded}, {Status: order.Provisional}, {Status: "purchase_issues"}, {},
-		{Status: order.Fulfilled, TransferMethod: "pigeon"}, {Status: order.Cancelled, TransferMethod: order.Email}, {Status: order.Cancelled, TransferNote: "x"},
+		{Status: order.Issue},
+		{Status: order.Refunded},
+		{Status: order.Provisional},
+		{Status: "purchase_issues"},
+		{},
+		{Status: order.Fulfilled, TransferMethod: "pigeon"},
+		{Status: order.Cancelled, TransferMethod: order.Email},
+		{Status: order.Cancelled, TransferNote: "x"},
 		{Status: order.Fulfilled, TransferNote: strings.Repeat("x", 1001)},
 	} {
 		if _, err := s.change(o.ID, c); !problem.Is(err, "validation_failed") {

@@ -113,14 +113,18 @@ func TestWrongOrderNamesEveryField(t *testing.T) {
 		change func(*order.Input)
 		want   string
 	}{
-		{func(in *order.Input) { *in = order.Input{} },
-			"/eventId /listingId /quantity /customer/email /customer/phone/number /customer/phone/countryCode"},
+		{
+			func(in *order.Input) { *in = order.Input{} },
+			"/eventId /listingId /quantity /customer/email /customer/phone/number /customer/phone/countryCode",
+		},
 		{func(in *order.Input) { in.Listing, in.Section = "", "B" }, "/row"},
 		{func(in *order.Input) { in.Listing, in.Row = "", "4" }, "/section"},
 		{func(in *order.Input) { in.Quantity = 21 }, "/quantity"},
 		{func(in *order.Input) { in.Quantity = -1 }, "/quantity"},
-		{func(in *order.Input) { in.Customer.Phone = order.Phone{Number: "12 34 56", CountryCode: "47"} },
-			"/customer/phone/number /customer/phone/countryCode"},
+		{
+			func(in *order.Input) { in.Customer.Phone = order.Phone{Number: "12 34 56", CountryCode: "47"} },
+			"/customer/phone/number /customer/phone/countryCode",
+		},
 		{func(in *order.Input) { in.Customer.Phone.CountryCode = "+12345" }, "/customer/phone/countryCode"},
 		{func(in *order.Input) { in.Payment.Provider = strings.Repeat("x", 101) }, "/payment/provider"},
 		{func(in *order.Input) { in.Section = "a\x00b" }, "/section"},
@@ -138,8 +142,10 @@ func TestWrongOrderNamesEveryField(t *testing.T) {
 			t.Errorf("Place(%+v) = %v, want fields %s", in, err, c.want)
 		}
 	}
-	for _, email := range []string{"", "kari", "kari@", "@example.test", "kari@example", "a b@example.test", "Kari <kari@example.test>", "kari@example..test",
-		"kari@[127.0.0.1]", "kari@example.test\n", strings.Repeat("x", 65) + "@example.test", "kari@.example.test", "k@ri@example.test"} {
+	for _, email := range []string{
+		"", "kari", "kari@", "@example.test", "kari@example", "a b@example.test", "Kari <kari@example.test>", "kari@example..test",
+		"kari@[127.0.0.1]", "kari@example.test\n", strings.Repeat("x", 65) + "@example.test", "kari@.example.test", "k@ri@example.test",
+	} {
 		in := good
 		in.Customer.Email = email
 		_, err := s.do(func(tx *db.Tx) (order.Order, *fact.Fact, error) { return s.book.Place(tx, house, in) })
@@ -276,8 +282,10 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 			{`UPDATE orders SET refunded = 101`, `UPDATE orders SET refunded = 100`, "refunds add up to 100"},
 			{`UPDATE orders SET status = 'refunded'`, `UPDATE orders SET status = 'confirmed'`, "is refunded with 100"},
 			{`UPDATE orders SET previous_status = 'accepted'`, `UPDATE orders SET previous_status = ''`, "the table does not allow"},
-			{`UPDATE orders SET status = 'cancelled', previous_status = 'confirmed'`, `UPDATE orders SET status = 'confirmed', previous_status = ''`,
-				"2 more are sold than its orders have"},
+			{
+				`UPDATE orders SET status = 'cancelled', previous_status = 'confirmed'`, `UPDATE orders SET status = 'confirmed', previous_status = ''`,
+				"2 more are sold than its orders have",
+			},
 			{`UPDATE order_people SET order_no = order_no + 1`, `UPDATE order_people SET order_no = order_no - 1`, "personal data"},
 		} {
 			s.write(t, func(tx *db.Tx) error { _, err := tx.Exec(c.break_); return err })

@@ -89,9 +89,17 @@ func TestSlugsAreUnique(t *testing.T) {
 func TestOrganisationIsChecked(t *testing.T) {
 	d := dbtest.Open(t, dbtest.SQLite(t))
 	for _, in := range []org.Input{
-		{Name: ""}, {Name: "   "}, {Name: strings.Repeat("x", 201)}, {Name: "two\nlines"}, {Name: "bad \xff text"},
-		{Name: "A", Slug: "Upper"}, {Name: "A", Slug: "-a"}, {Name: "A", Slug: strings.Repeat("a", 65)},
-		{Name: "A", Currency: "euro"}, {Name: "A", Timezone: "Mars/Olympus"}, {Name: "A", Timezone: "Local"},
+		{Name: ""},
+		{Name: "   "},
+		{Name: strings.Repeat("x", 201)},
+		{Name: "two\nlines"},
+		{Name: "bad \xff text"},
+		{Name: "A", Slug: "Upper"},
+		{Name: "A", Slug: "-a"},
+		{Name: "A", Slug: strings.Repeat("a", 65)},
+		{Name: "A", Currency: "euro"},
+		{Name: "A", Timezone: "Mars/Olympus"},
+		{Name: "A", Timezone: "Local"},
 	} {
 		if _, err := write(t, d, func(tx *db.Tx) (org.Org, error) { return org.Create(tx, in) }); !problem.Is(err, "validation_failed") {
 			t.Errorf("Create(%+v) = %v, want validation_failed", in, err)

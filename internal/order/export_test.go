@@ -1,0 +1,7 @@
+package order
+
+// What tests try on many values without a database.
+var (
+	Number     = number
+	ValidEmail = validEmail
+)
