@@ -183,7 +183,7 @@ func TestSecondProcessWritesBeside(t *testing.T) {
 }
 
 func TestConfigureOfAnotherProcessIsSeenByTheNextTransaction(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {}) // starts PostgreSQL or says why not
+	t.Parallel()
 	configs := map[string]func(testing.TB) db.Config{"sqlite": dbtest.SQLite, "postgres": dbtest.PostgreSQL}
 	for engine, config := range configs {
 		t.Run(engine, func(t *testing.T) {

@@ -17,9 +17,11 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 // patience is how long a test waits for what must happen before it calls it lost. Nothing is measured with it.
 const patience = 30 * time.Second
 
-// each runs f on a fresh database of each engine that has a table of notes.
+// each runs f on a fresh database of each engine that has a table of notes. Tests that use it run beside each other: most of their time
+// goes by waiting for disks.
 func each(t *testing.T, f func(t *testing.T, d *db.DB)) {
 	t.Helper()
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		t.Helper()
 		notes(t, d)
@@ -30,6 +32,7 @@ func each(t *testing.T, f func(t *testing.T, d *db.DB)) {
 // onSQLite is each for what only SQLite can do.
 func onSQLite(t *testing.T) (*db.DB, db.Config) {
 	t.Helper()
+	t.Parallel()
 	c := dbtest.SQLite(t)
 	d := dbtest.Open(t, c)
 	notes(t, d)
@@ -39,6 +42,7 @@ func onSQLite(t *testing.T) (*db.DB, db.Config) {
 // onPostgres is each for what only PostgreSQL can do.
 func onPostgres(t *testing.T) (*db.DB, db.Config) {
 	t.Helper()
+	t.Parallel()
 	c := dbtest.PostgreSQL(t)
 	d := dbtest.Open(t, c)
 	notes(t, d)

@@ -38,6 +38,7 @@ func open(t testing.TB, c db.Config) *db.DB {
 }
 
 func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
+	t.Parallel()
 	for engine, c := range unmigrated(t) {
 		t.Run(engine, func(t *testing.T) {
 			d := open(t, c)
@@ -59,6 +60,7 @@ func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
 }
 
 func TestNewerSchemaIsRefused(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		mustWrite(t, d, func(tx *db.Tx) error {
 			_, err := tx.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)")
@@ -80,6 +82,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 }
 
 func TestNodesThatMigrateTogetherTakeTurns(t *testing.T) {
+	t.Parallel()
 	for engine, c := range unmigrated(t) {
 		t.Run(engine, func(t *testing.T) {
 			var wg sync.WaitGroup

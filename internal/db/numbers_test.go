@@ -11,6 +11,7 @@ import (
 )
 
 func TestNumbersAreConsecutiveAndNobodyElses(t *testing.T) {
+	t.Parallel()
 	configs := map[string]func(testing.TB) db.Config{"sqlite": dbtest.SQLite, "postgres": dbtest.PostgreSQL}
 	for engine, config := range configs {
 		t.Run(engine, func(t *testing.T) {
@@ -64,6 +65,7 @@ func TestNumbersAreConsecutiveAndNobodyElses(t *testing.T) {
 }
 
 func TestNumbersGrowWithTheOrderOfTransactions(t *testing.T) {
+	t.Parallel()
 	configs := map[string]func(testing.TB) db.Config{"sqlite": dbtest.SQLite, "postgres": dbtest.PostgreSQL}
 	for engine, config := range configs {
 		t.Run(engine, func(t *testing.T) {

@@ -17,7 +17,7 @@ func TestConfigureWaitsForTransactionsOfOtherNodes(t *testing.T) {
 	configured := make(chan error, 1)
 	go func() { configured <- d.Configure(context.Background(), note("configured")) }()
 	await(t, "Configure to wait for its lock", func() bool {
-		n, err := db.One(d.Read(t.Context()), db.Value[int64], "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+		n, err := db.One(d.Read(t.Context()), db.Value[int64], "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
 		if err != nil {
 			t.Fatalf("pg_locks: %v", err)
 		}

@@ -55,6 +55,7 @@ func values() []thing {
 func TestValuesComeBackAsTheyWentIn(t *testing.T) {
 	const insert = "INSERT INTO things (k, i, s, y, b) VALUES ($1, $2, $3, $4, $5)"
 	bulk := db.BulkInsert("things", "", "k bigint", "i bigint", "s text", "y bytea", "b boolean")
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		things(t, d)
 		ways := map[string]func(tx *db.Tx, all [][]any) error{
@@ -115,6 +116,7 @@ func TestNamedTypesAreTakenAndGiven(t *testing.T) {
 		flag   bool
 		small  int32
 	)
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		things(t, d)
 		mustWrite(t, d, func(tx *db.Tx) error {
@@ -145,6 +147,7 @@ func TestNamedTypesAreTakenAndGiven(t *testing.T) {
 }
 
 func TestTextColumnIsReadAsJSON(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		got, err := db.One(d.Read(t.Context()), db.Value[json.RawMessage], "SELECT CAST($1 AS TEXT)", `{"a": 1}`)
 		if err != nil || string(got) != `{"a": 1}` {
@@ -154,6 +157,7 @@ func TestTextColumnIsReadAsJSON(t *testing.T) {
 }
 
 func TestNullDoesNotGoIntoAPlainPlace(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		q := d.Read(t.Context())
 		for name, err := range map[string]error{
@@ -177,6 +181,7 @@ func TestNullDoesNotGoIntoAPlainPlace(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestParametersAreCountedAndNumbered(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		q := d.Read(t.Context())
 		var args []any
@@ -206,6 +211,7 @@ func TestParametersAreCountedAndNumbered(t *testing.T) {
 }
 
 func TestListsGoInAsJSON(t *testing.T) {
+	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		names := []string{"plain", `it's`, `"double"`, "日本 🎟️", `back\slash`, "", "$1", "x,y", "ints($1)"}
 		numbers := []int64{0, -1, 1 << 53, math.MaxInt64, math.MinInt64}
