@@ -105,9 +105,9 @@ func verb(sql string) string {
 	return sql
 }
 
-func is(verb string, any ...string) bool {
-	for _, v := range any {
-		if strings.EqualFold(verb, v) {
+func is(verb string, words ...string) bool {
+	for _, w := range words {
+		if strings.EqualFold(verb, w) {
 			return true
 		}
 	}
