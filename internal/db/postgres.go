@@ -199,10 +199,18 @@ func (s *pgSession) exec(sql string, args []any) (int64, error) {
 	if err := s.guard(sql); err != nil {
 		return 0, err
 	}
-	if err := s.flush(); err != nil {
-		return 0, err
+	var tag pgconn.CommandTag
+	var err error
+	if s.pending == nil {
+		tag, err = s.c.Exec(background, s.p.text(sql), args...)
+	} else {
+		var r pgx.BatchResults
+		if r, err = s.start(&pgLater{sql: sql, args: args}); err != nil {
+			return 0, err
+		}
+		tag, err = r.Exec()
+		err = cmp.Or(err, r.Close())
 	}
-	tag, err := s.c.Exec(background, s.p.text(sql), args...)
 	if err != nil {
 		return 0, because(err, sql)
 	}
@@ -229,6 +237,16 @@ func (s *pgSession) flush() error {
 
 // send runs all pending statements in one round trip.
 func (s *pgSession) send() error {
+	r, err := s.start(nil)
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// start sends all pending statements, and the query behind them if there is one, in one round trip. It returns when the pending ones have run; the
+// query's rows are next in the results.
+func (s *pgSession) start(query *pgLater) (pgx.BatchResults, error) {
 	pending := s.pending
 	s.pending = nil
 	var b pgx.Batch
@@ -237,38 +255,70 @@ func (s *pgSession) send() error {
 		if l.bulk != nil {
 			var err error
 			if l.args, err = l.bulk.columns(l.rows); err != nil {
-				return because(err, l.sql)
+				return nil, because(err, l.sql)
 			}
 		}
 		b.Queue(s.p.text(l.sql), l.args...)
+	}
+	if query != nil {
+		b.Queue(s.p.text(query.sql), query.args...)
 	}
 	r := s.c.SendBatch(background, &b)
 	for _, l := range pending {
 		tag, err := r.Exec()
 		if err != nil {
 			_ = r.Close() // says the same
-			return because(err, l.sql)
+			return nil, because(err, l.sql)
 		}
 		if l.sql == "COMMIT" && tag.String() != "COMMIT" {
 			_ = r.Close()
-			return fmt.Errorf("commit: the transaction had failed (%s)", tag)
+			return nil, fmt.Errorf("commit: the transaction had failed (%s)", tag)
 		}
 	}
-	return r.Close()
+	return r, nil
 }
 
 func (s *pgSession) query(sql string, args []any) (Rows, error) {
 	if err := s.guard(sql); err != nil {
 		return nil, err
 	}
-	if err := s.flush(); err != nil {
+	if s.pending == nil {
+		rows, err := s.c.Query(background, s.p.text(sql), args...)
+		if err != nil {
+			return nil, because(err, sql)
+		}
+		return pgRows{rows, sql}, nil
+	}
+	r, err := s.start(&pgLater{sql: sql, args: args})
+	if err != nil {
 		return nil, err
 	}
-	rows, err := s.c.Query(background, s.p.text(sql), args...)
+	rows, err := r.Query()
 	if err != nil {
+		_ = r.Close() // says the same
 		return nil, because(err, sql)
 	}
-	return pgRows{rows, sql}, nil
+	return &pgBatchRows{pgRows: pgRows{rows, sql}, batch: r}, nil
+}
+
+// pgBatchRows are the rows of a query that was sent with others; closing them ends the batch.
+type pgBatchRows struct {
+	pgRows
+	batch pgx.BatchResults
+}
+
+// Next closes the rows after the last, as pgx's own do.
+func (r *pgBatchRows) Next() bool {
+	if r.pgRows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+func (r *pgBatchRows) Close() {
+	r.pgRows.Close()
+	_ = r.batch.Close() // an error of the query is in Err; another breaks the connection, which the next statement notices
 }
 
 // bulk adds rows to those that are pending for the same statement, so that a group's rows for a table go in with one statement. Rows of
