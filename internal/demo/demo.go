@@ -11,7 +11,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -59,8 +58,15 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	err = house.show(ctx)
-	return errors.Join(err, house.close())
+	return either(house.show(ctx), house.close())
+}
+
+// either is what went wrong: that the server has ended says less than why.
+func either(err, closing error) error {
+	if err == nil || errors.Is(err, errEnded) && closing != nil {
+		return closing
+	}
+	return err
 }
 
 // taken tells whether somebody else listens on an address.
@@ -82,8 +88,9 @@ type house struct {
 	receiver *receiver
 	print    printer
 
-	stop   context.CancelFunc // ends the server
-	served chan error         // what it ended with
+	stop  context.CancelFunc // ends the server; nil before there is one
+	ended chan struct{}      // closed when the server has ended
+	fault error              // what it ended with
 }
 
 func open(ctx context.Context, c Config) (*house, error) {
@@ -91,10 +98,9 @@ func open(ctx context.Context, c Config) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{Config: c, receiver: r, print: printer{out: c.Out, color: c.Color}, stop: func() {}, served: make(chan error, 1)}
-	h.served <- nil // until there is a server
+	h := &house{Config: c, receiver: r, print: printer{out: c.Out, color: c.Color}, ended: make(chan struct{})}
 	if err := h.open(ctx); err != nil {
-		return nil, errors.Join(err, h.close())
+		return nil, either(err, h.close())
 	}
 	return h, nil
 }
@@ -123,24 +129,29 @@ func (h *house) open(ctx context.Context) (err error) {
 // serve starts the server and returns once it answers. The server ends when [house.close] says so, not with the context: deliveries under way
 // are let come to their end first.
 func (h *house) serve(ctx context.Context) error {
-	<-h.served
 	ready := make(chan app.Served, 1)
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	h.stop = stop
-	go func() { h.served <- h.core.Serve(serving, func(s app.Served) { ready <- s }) }()
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(h.ended)
+		h.fault = h.core.Serve(ctx, func(s app.Served) { ready <- s })
+	}()
 	select {
 	case s := <-ready:
 		h.url = s.URL
 		return nil
-	case err := <-h.served:
-		h.served <- nil
-		return fmt.Errorf("serve: %w", err)
+	case <-h.ended:
+		return errEnded // and close says why
 	}
 }
 
-func (h *house) close() error {
-	h.stop()
-	err := <-h.served
+var errEnded = errors.New("the server has ended")
+
+func (h *house) close() (err error) {
+	if h.stop != nil {
+		h.stop()
+		<-h.ended
+		err = h.fault
+	}
 	h.receiver.close()
 	if h.core != nil {
 		err = errors.Join(err, h.core.Close())

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -231,9 +230,8 @@ func (s *story) await(ctx context.Context, expect ...expectation) error {
 			s.arrived(ctx, a)
 		case <-timeout.C:
 			return nil
-		case err := <-s.served:
-			s.served <- nil
-			return errors.Join(errors.New("the server has ended"), err)
+		case <-s.ended:
+			return errEnded
 		case <-ctx.Done():
 			return ctx.Err()
 		}
