@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -15,7 +16,10 @@ import (
 type contract struct {
 	raw      []byte
 	document map[string]any
+
+	mu       sync.Mutex // guards the rest: a compiler is for one at a time
 	compiler *jsonschema.Compiler
+	schemas  map[string]*jsonschema.Schema
 }
 
 const documentURL = "http://stagedoor.test/openapi.json"
@@ -35,7 +39,7 @@ func newContract(t testing.TB, url string) *contract {
 	if err != nil {
 		t.Fatalf("openapi.json: %v", err)
 	}
-	c := &contract{raw: b, document: doc.(map[string]any), compiler: jsonschema.NewCompiler()}
+	c := &contract{raw: b, document: doc.(map[string]any), compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{}}
 	c.compiler.DefaultDraft(jsonschema.Draft2020)
 	c.compiler.AssertFormat()
 	if err := c.compiler.AddResource(documentURL, doc); err != nil {
@@ -71,7 +75,7 @@ func (c *contract) check(t testing.TB, method, path string, r response) {
 		return
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
-	schema, err := c.compiler.Compile(documentURL + "#/paths/" + escape.Replace(template) + "/" + strings.ToLower(method) + "/responses/" +
+	schema, err := c.schema(documentURL + "#/paths/" + escape.Replace(template) + "/" + strings.ToLower(method) + "/responses/" +
 		strconv.Itoa(r.status) + "/content/" + escape.Replace(kind) + "/schema")
 	if err != nil {
 		t.Fatalf("schema of %s %s %d: %v", method, template, r.status, err)
@@ -83,6 +87,16 @@ func (c *contract) check(t testing.TB, method, path string, r response) {
 	if err := schema.Validate(body); err != nil {
 		t.Errorf("%s %s answers %d not as openapi.json says: %v\n%s", method, template, r.status, err, r.raw)
 	}
+}
+
+func (c *contract) schema(url string) (schema *jsonschema.Schema, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if schema = c.schemas[url]; schema == nil {
+		schema, err = c.compiler.Compile(url)
+		c.schemas[url] = schema
+	}
+	return schema, err
 }
 
 // operation finds what a request is for.

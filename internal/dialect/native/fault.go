@@ -82,6 +82,7 @@ func fault(ctx huma.Context, message string, errs []error) error {
 		}
 		fields = append(fields, field(d))
 	}
+	fields = append(fields, c.judgement(ctx.Context(), fields)...)
 	slices.SortStableFunc(fields, func(a, b problem.FieldError) int {
 		return cmp.Or(cmp.Compare(a.In, b.In), cmp.Compare(a.Pointer, b.Pointer))
 	})
@@ -120,7 +121,7 @@ var faultCodes = []struct{ prefix, code string }{
 	{validation.MsgUnexpectedProperty, "unknown_field"},
 	{missing, "required"},
 	{"required ", "required"},
-	{"expected value to match", "wrong_type"},
+	{"expected value to match", "wrong_type"}, // one of several shapes
 	{validation.MsgExpectedBoolean, "wrong_type"},
 	{validation.MsgExpectedNumber + " ", "out_of_range"}, // "expected number >= …"
 	{validation.MsgExpectedNumber, "wrong_type"},

@@ -9,6 +9,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 )
 
+const kari = `{"email":"kari@example.com","phone":{"number":"5551234567","countryCode":"+47"}}`
+
 const goodEvent = `"name":"Harbor Jazz Night","startLocal":"2037-08-14T20:30:00"`
 
 func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
@@ -17,21 +19,29 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		name, method, path, body string
 		want                     []string
 	}{
-		{"missing fields", "POST", "/api/v1/orders", `{}`, []string{"/customer required", "/eventId required", "/quantity required"}},
+		{"missing fields", "POST", "/api/v1/orders", `{}`, []string{"/customer required", "/eventId required", "/listingId required", "/quantity required"}},
 		{"unknown fields, by name", "POST", "/api/v1/events", `{` + goodEvent + `,"colour":"red","a.b":1,"c/d~e":2}`,
 			[]string{"/a.b unknown_field", "/colour unknown_field", "/c~1d~0e unknown_field"}},
 		{"names are exact", "POST", "/api/v1/events", `{` + goodEvent + `,"Timezone":"Europe/Oslo"}`, []string{"/Timezone unknown_field"}},
 		{"unknown field inside", "POST", "/api/v1/orders",
-			`{"eventId":"e","quantity":1,"customer":{"email":"a@b.c","phone":{"number":"5551234","countryCode":"+1","ext":"9"}}}`,
+			`{"eventId":"e","listingId":"l","quantity":1,"customer":{"email":"a@b.cc","phone":{"number":"5551234","countryCode":"+1","ext":"9"}}}`,
 			[]string{"/customer/phone/ext unknown_field"}},
 		{"wrong types", "POST", "/api/v1/events", `{"name":7,"startLocal":true,"online":"yes"}`,
 			[]string{"/name wrong_type", "/online wrong_type", "/startLocal wrong_type"}},
-		{"ranges", "POST", "/api/v1/orders", `{"eventId":"e","quantity":21,"customer":{"email":"a@b.c"}}`, []string{"/quantity out_of_range"}},
-		{"fraction", "POST", "/api/v1/orders", `{"eventId":"e","quantity":1.5,"customer":{"email":"a@b.c"}}`, []string{"/quantity wrong_type"}},
-		{"a number too big for anything", "POST", "/api/v1/orders", `{"eventId":"e","quantity":1e999,"customer":{"email":"a@b.c"}}`, []string{"/quantity wrong_type"}},
+		{"ranges", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":21,"customer":` + kari + `}`, []string{"/quantity out_of_range"}},
+		{"fraction", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":1.5,"customer":` + kari + `}`, []string{"/quantity wrong_type"}},
+		{"a number too big for anything", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":1e999,"customer":` + kari + `}`, []string{"/quantity wrong_type"}},
+		{"form and meaning of an order", "POST", "/api/v1/orders", `{"quantity":0,"seat":4,"customer":{"email":"nobody","phone":{"number":"x","countryCode":"47"},"vip":true}}`, []string{
+			"/customer/email invalid", "/customer/phone/countryCode invalid", "/customer/phone/number invalid", "/customer/vip unknown_field", "/eventId required",
+			"/listingId required", "/quantity out_of_range", "/seat unknown_field",
+		}},
+		{"form and meaning of an event", "POST", "/api/v1/events", `{"startLocal":"soon","timezone":"Mars/Base","colour":1}`,
+			[]string{"/colour unknown_field", "/name required", "/startLocal invalid", "/timezone invalid"}},
+		{"form and meaning of a webhook", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"],"colour":1}`,
+			[]string{"/colour unknown_field", "/events/0 unknown_event", "/url url_scheme"}},
 		{"what the trade refuses", "POST", "/api/v1/events", `{"name":" ","startLocal":"soon","timezone":"Mars/Base","currency":"XXX","country":"ZZ"}`,
 			[]string{"/name required", "/country invalid", "/currency invalid", "/timezone invalid", "/startLocal invalid"}},
-		{"an array", "POST", "/api/v1/webhooks", `{"url":"https://127.0.0.1/","events":["order.accepted",7]}`, []string{"/events/1 wrong_type"}},
+		{"an array", "POST", "/api/v1/webhooks", `{"url":"https://127.0.0.1/","format":"portal","events":["order.accepted",7]}`, []string{"/events/1 wrong_type"}},
 		{"a webhook's address and events", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"]}`,
 			[]string{"/url url_scheme", "/events/0 unknown_event"}},
 		{"a name twice", "POST", "/api/v1/events", `{"name":"a","name":"b","startLocal":"x"}`, []string{"/name duplicate_name"}},

@@ -177,7 +177,7 @@ func (a *API) createListing(tx *db.Tx, c *call, in *listingInput) (answer[listin
 type listingPatchJSON struct {
 	Section       *string  `json:"section,omitempty" minLength:"1" maxLength:"100" nullable:"false"`
 	Row           *string  `json:"row,omitempty" minLength:"1" maxLength:"100" nullable:"false"`
-	TotalQuantity *int     `json:"totalQuantity,omitempty" minimum:"0" maximum:"1000000" nullable:"false" doc:"What is listed; not below what is sold."`
+	TotalQuantity *int     `json:"totalQuantity,omitempty" minimum:"1" maximum:"1000000" nullable:"false" doc:"What is listed; not below what is sold."`
 	Seats         []string `json:"seats,omitempty" nullable:"false" doc:"The labels, with more behind them or fewer of them."`
 	Price         *decimal `json:"price,omitempty"`
 	Currency      *string  `json:"currency,omitempty" nullable:"false" doc:"Only with price."`

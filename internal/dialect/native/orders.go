@@ -12,8 +12,8 @@ import (
 )
 
 type customerJSON struct {
-	Email string    `json:"email" maxLength:"320" example:"buyer@example.com"`
-	Phone phoneJSON `json:"phone,omitempty"`
+	Email string    `json:"email" example:"buyer@example.com"`
+	Phone phoneJSON `json:"phone"`
 }
 
 type phoneJSON struct {

@@ -23,7 +23,8 @@ type call struct {
 	*access.Principal
 	api     *API
 	request *http.Request
-	body    []byte // as it came; nil for methods without one
+	body    []byte                                                       // as it came; nil for methods without one
+	judge   func(ctx context.Context, c *call) (unfit string, err error) // see judged; nil where nobody judges
 }
 
 type callKey struct{}

@@ -146,6 +146,9 @@ func register[I, O any](a *API, r route, handle func(context.Context, *I) (*repl
 		panic("native: the route " + r.method + " " + r.path + " declares no scope")
 	}
 	op := a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]())
+	if _, ok := any(new(I)).(judged); ok {
+		op.Middlewares = append(op.Middlewares, withJudge[I])
+	}
 	huma.Register(a.huma, op, handle)
 	if r.success() == http.StatusNoContent {
 		op.Responses["204"].Content = nil // huma thinks that bytes follow
