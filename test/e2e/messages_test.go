@@ -101,7 +101,9 @@ func TestMessageNamesAndDataAreChecked(t *testing.T) {
 		refused(t, try(t, o.Client, "POST", "/api/v1/messages", `{"event":"acme.x","data":{},"messages":[]}`), 400, "")
 
 		const limit = 256 << 10
-		sized := func(n int) string { return `{"event":"acme.x","data":{"a":"` + strings.Repeat("x", n-len(`{"a":""}`)) + `"}}` }
+		sized := func(n int) string {
+			return `{"event":"acme.x","data":{"a":"` + strings.Repeat("x", n-len(`{"a":""}`)) + `"}}`
+		}
 		o.Call(t, 202, "POST", "/api/v1/messages", sized(limit))
 		if a := try(t, o.Client, "POST", "/api/v1/messages", sized(limit+1)); a.Status != 400 && a.Status != 413 {
 			t.Errorf("a message of 256 KiB and one byte: %d %s", a.Status, a.Body)

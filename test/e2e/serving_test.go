@@ -35,7 +35,7 @@ func TestAGracefulStopLosesNothing(t *testing.T) {
 		c.Call(t, 201, "POST", "/api/v1/events", newEvent("eventId", "STOP"))
 		c.Call(t, 201, "POST", "/api/v1/inventory", newListing("STOP", "quantity", 100_000))
 		b := newOrder("STOP", "section", "101", "row", "A", "quantity", 1)
-		kept := c.Call(t, 201, "POST", "/api/v1/orders", b, "Idempotency-Key", "over the restart")
+		kept := c.Call(t, 201, "POST", "/api/v1/orders", b, "Idempotency-Key", "over-the-restart")
 
 		var mu sync.Mutex
 		promised := map[string]bool{text(t, kept, "order.orderId"): true}
@@ -70,7 +70,7 @@ func TestAGracefulStopLosesNothing(t *testing.T) {
 
 		s = h.Serve(t)
 		c = s.Client(key)
-		again := c.Call(t, 201, "POST", "/api/v1/orders", b, "Idempotency-Key", "over the restart")
+		again := c.Call(t, 201, "POST", "/api/v1/orders", b, "Idempotency-Key", "over-the-restart")
 		if !bytes.Equal(kept.Body, again.Body) {
 			t.Errorf("after the restart the same request was answered\n%s, and before\n%s", again.Body, kept.Body)
 		}

@@ -168,13 +168,19 @@ func (c *Contract) content(what, at, contentType string, body []byte) []string {
 		return nil
 	}
 	media, _, _ := mime.ParseMediaType(contentType)
-	if content[media] == nil {
+	key := ""
+	for k := range content {
+		if m, _, _ := mime.ParseMediaType(k); m == media {
+			key = k
+		}
+	}
+	if key == "" {
 		return []string{fmt.Sprintf("%s has the content type %q, which is not in the document", what, contentType)}
 	}
 	if media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return nil
 	}
-	return c.valid(what, at+pointer("content", media, "schema"), body)
+	return c.valid(what, at+pointer("content", key, "schema"), body)
 }
 
 func (c *Contract) valid(what, at string, body []byte) []string {
@@ -197,14 +203,14 @@ func (c *Contract) valid(what, at string, body []byte) []string {
 }
 
 // Webhook validates a delivery's body with what the document's webhooks section says about it.
-func (c *Contract) Webhook(name string, body []byte) error {
+func (c *Contract) Webhook(name, contentType string, body []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	webhooks, _ := c.Doc["webhooks"].(map[string]any)
 	if webhooks[name] == nil {
 		return fmt.Errorf("the document has no webhook %q", name)
 	}
-	if wrong := c.content("the delivery "+name, pointer("webhooks", name, "post", "requestBody"), "application/json", body); len(wrong) > 0 {
+	if wrong := c.content("the delivery "+name, pointer("webhooks", name, "post", "requestBody"), contentType, body); len(wrong) > 0 {
 		return fmt.Errorf("%s", strings.Join(wrong, "; "))
 	}
 	return nil

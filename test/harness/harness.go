@@ -73,7 +73,7 @@ func (h *House) Beside(data, database string) *House {
 func Each(t *testing.T, fsync bool, f func(t *testing.T, h *House)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
-		f(t, &House{Data: t.TempDir(), bin: Binary(t)})
+		f(t, &House{Data: filepath.Join(t.TempDir(), "data"), bin: Binary(t)})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		var url string
@@ -93,7 +93,7 @@ func Each(t *testing.T, fsync bool, f func(t *testing.T, h *House)) {
 		} else {
 			url = pgtest.Shared(t).Fresh(t, "empty", func(context.Context, string) error { return nil })
 		}
-		f(t, &House{Data: t.TempDir(), Database: url, bin: Binary(t)})
+		f(t, &House{Data: filepath.Join(t.TempDir(), "data"), Database: url, bin: Binary(t)})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -66,9 +67,11 @@ func stage(t *testing.T, engine string) *Stage {
 }
 
 func (st *Stage) raise(cluster *pgtest.Cluster) (err error) {
-	if st.Data, err = os.MkdirTemp("", "stagedoor-stage-"); err != nil {
+	dir, err := os.MkdirTemp("", "stagedoor-stage-")
+	if err != nil {
 		return err
 	}
+	st.Data = filepath.Join(dir, "data")
 	if cluster != nil {
 		if err := cluster.CreateDatabase(context.Background(), "stage", ""); err != nil {
 			return err
@@ -111,7 +114,7 @@ func Main(m interface{ Run() int }, whole bool) int {
 		stages.Lock()
 		defer stages.Unlock()
 		for _, st := range stages.all {
-			if !st.end(whole && code == 0) {
+			if !st.end(whole) {
 				code = 1
 			}
 		}
@@ -125,7 +128,7 @@ func (f mainFunc) Run() int { return f() }
 
 // end stops a stage's server and says whether all was well with it.
 func (st *Stage) end(whole bool) bool {
-	defer os.RemoveAll(st.Data) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(filepath.Dir(st.Data)) //nolint:errcheck // a temporary folder
 	if st.Server == nil {
 		return true
 	}
