@@ -15,6 +15,7 @@ const goodEvent = `"name":"Harbor Jazz Night","startLocal":"2037-08-14T20:30:00"
 
 func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 	h := lite(t)
+	h.must(201, "POST", "/api/v1/events", `{`+goodEvent+`,"eventId":"EV"}`)
 	for _, c := range []struct {
 		name, method, path, body string
 		want                     []string
@@ -37,6 +38,8 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		}},
 		{"form and meaning of an event", "POST", "/api/v1/events", `{"startLocal":"soon","timezone":"Mars/Base","colour":1}`,
 			[]string{"/colour unknown_field", "/name required", "/startLocal invalid", "/timezone invalid"}},
+		{"form and meaning of a listing", "POST", "/api/v1/inventory", `{"eventId":"EV","section":"A","row":"1","quantity":1,"price":true,"currency":"XXX"}`,
+			[]string{"/currency invalid", "/price wrong_type"}},
 		{"form and meaning of a webhook", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"],"colour":1}`,
 			[]string{"/colour unknown_field", "/events/0 unknown_event", "/url url_scheme"}},
 		{"what the trade refuses", "POST", "/api/v1/events", `{"name":" ","startLocal":"soon","timezone":"Mars/Base","currency":"XXX","country":"ZZ"}`,
@@ -86,8 +89,10 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 			}
 		})
 	}
-	if r := h.must(200, "GET", "/api/v1/events?status=all", nil); r.at("meta.pagination.total") != 0.0 {
-		t.Errorf("a refused request left something: %s", r.raw)
+	for _, path := range []string{"/api/v1/events?status=all&offset=1", "/api/v1/inventory?eventId=EV", "/api/v1/webhooks", "/api/v1/orders"} {
+		if r := h.must(200, "GET", path, nil); r.at("data.0") != nil {
+			t.Errorf("a refused request left something: %s", r.raw)
+		}
 	}
 }
 
@@ -103,6 +108,9 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 		{"two values", `{} {}`, "", 400, "invalid_json"},
 		{"byte order mark", "\ufeff{}", "", 400, "invalid_json"},
 		{"not UTF-8", "{\"name\":\"\xff\"}", "", 400, "invalid_json"},
+		{"half a character", `{"name":"a\ud83cb"}`, "", 400, "invalid_json"},
+		{"the other half", `{"name":"\\\udf89"}`, "", 400, "invalid_json"},
+		{"two first halves", `{"name":"\ud83c\ud83c"}`, "", 400, "invalid_json"},
 		{"form", "name=a", "application/x-www-form-urlencoded", 415, "unsupported_media_type"},
 		{"another charset", "{}", "application/json; charset=latin1", 415, "unsupported_charset"},
 		{"text", "{}", "text/plain", 415, "unsupported_media_type"},
@@ -136,6 +144,11 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 			h.must(201, "POST", "/api/v1/events", `{`+goodEvent+`}`, "Content-Type", kind)
 		}
 	})
+}
+
+func TestEscapesAreRead(t *testing.T) {
+	h := lite(t)
+	h.must(201, "POST", "/api/v1/events", `{"name":"\ud83c\udf89 \u00e9 \\ud83c","startLocal":"2037-08-14T20:30:00"}`).want(t, "name", `🎉 é \ud83c`)
 }
 
 func TestAccess(t *testing.T) {

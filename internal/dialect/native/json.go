@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -26,6 +28,9 @@ func parse(body []byte) (any, error) {
 	}
 	if !json.Valid(body) {
 		return nil, syntaxError(body)
+	}
+	if loneSurrogate(body) {
+		return nil, problem.New(problem.Invalid, "invalid_json", `The body has half a character: an escape from \ud800 to \udfff without its other half.`)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -48,6 +53,35 @@ func syntaxError(body []byte) error {
 		at = " at byte " + strconv.FormatInt(s.Offset, 10)
 	}
 	return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON%s.", at)
+}
+
+// loneSurrogate tells whether valid JSON has an escape that is half a character (RFC 7493 §2.1), which encoding/json would silently replace.
+func loneSurrogate(body []byte) bool {
+	for i := bytes.IndexByte(body, '\\'); i >= 0 && i < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		i++ // the backslash's partner
+		if body[i] != 'u' {
+			continue
+		}
+		r := escaped(body[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if next := body[i+1:]; len(next) < 6 || next[0] != '\\' || next[1] != 'u' || utf16.DecodeRune(r, escaped(next[2:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escaped reads the four digits of an escape.
+func escaped(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 32) // the body is valid JSON
+	return rune(n)
 }
 
 type parser struct {

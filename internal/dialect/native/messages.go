@@ -152,7 +152,7 @@ func checkForm(body []byte) error {
 	switch {
 	case len(body) == 0:
 		return problem.Field("", "required", "Send a message: {\"event\": …, \"data\": {…}}.")
-	case !utf8.Valid(body) || bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || !json.Valid(body):
+	case !utf8.Valid(body) || bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || !json.Valid(body) || loneSurrogate(body):
 		_, err := parse(body) // says it better
 		return err
 	}

@@ -46,8 +46,13 @@ func numberOf(a money.Amount) number { return number(a.Number()) }
 // decimal is an amount as a caller writes it: a decimal string, or a number whose digits are taken as they stand.
 type decimal struct{ money.Decimal }
 
-// UnmarshalJSON keeps the digits.
-func (d *decimal) UnmarshalJSON(b []byte) error { return d.Decimal.UnmarshalJSON(b) }
+// UnmarshalJSON keeps the digits. What is no amount is kept too, for the trade to refuse: an error here would leave the rest of the body unread.
+func (d *decimal) UnmarshalJSON(b []byte) error {
+	if err := d.Decimal.UnmarshalJSON(b); err != nil {
+		d.Decimal = money.Decimal(strings.ToValidUTF8(string(b[:min(len(b), 32)]), ""))
+	}
+	return nil
+}
 
 // Schema is a string or a number.
 func (decimal) Schema(huma.Registry) *huma.Schema {
