@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
@@ -71,6 +72,39 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 					t.Errorf("Audit found %v, want something about %s that says %q", a.Differences, tt.part, tt.says)
 				}
 			})
+		}
+	})
+}
+
+func TestAuditWhileOrdersComeInIsClean(t *testing.T) {
+	each(t, func(t *testing.T, c app.Config) {
+		c.Listen = "127.0.0.1:0"
+		core := open(t, c)
+		serve(t, core)
+		o := newOrg(t, core, "hall")
+		newEndpoint(t, core, o)
+		var sellers sync.WaitGroup
+		defer sellers.Wait()
+		stop := make(chan struct{})
+		defer close(stop)
+		for range 2 {
+			sellers.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						sell(t, core, o)
+					}
+				}
+			})
+		}
+		beside := open(t, c) // as the command is
+		for range 10 {
+			a, err := beside.Audit(t.Context())
+			if err != nil || len(a.Differences) > 0 {
+				t.Errorf("Audit = %v, %v, want nothing that differs", a.Differences, err)
+			}
 		}
 	})
 }
