@@ -103,6 +103,7 @@ func (s *story) subscribe(ctx context.Context) error {
 		}
 		s.print.pair("", fmt.Sprintf("%-10s  %-8s  %s", e.system, e.format, e.about))
 	}
+	s.print.pair("times", "from the transaction, with its commit to disk, until arrival")
 	return nil
 }
 
