@@ -43,7 +43,7 @@ type Config struct {
 	Log *slog.Logger
 	// Getenv reads the environment; os.Getenv when nil.
 	Getenv func(string) string
-	// MigrateOnly and NoMigrate: see Open.
+	// NoMigrate leaves the schema as it is.
 	NoMigrate bool
 
 	// Delivery changes the engine's settings, for tests; it may be nil.
@@ -150,11 +150,10 @@ func (c *Core) open(ctx context.Context) error {
 
 // checkKey compares the master key's fingerprint with the database's, which takes the first it sees.
 func (c *Core) checkKey(ctx context.Context) error {
-	const name = "master key fingerprint"
-	have, err := db.Setting(c.DB.Read(ctx), name)
+	have, err := db.Setting(c.DB.Read(ctx), keySetting)
 	if err == nil && have == "" {
 		err = c.DB.WriteAlone(ctx, func(tx *db.Tx) (err error) {
-			have, err = db.SetSetting(tx, name, c.Keys.Fingerprint())
+			have, err = db.SetSetting(tx, keySetting, c.Keys.Fingerprint())
 			return err
 		})
 	}
