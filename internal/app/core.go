@@ -43,8 +43,6 @@ type Config struct {
 	Log *slog.Logger
 	// Getenv reads the environment; os.Getenv when nil.
 	Getenv func(string) string
-	// NoMigrate leaves the schema as it is.
-	NoMigrate bool
 
 	// Delivery changes the engine's settings, for tests; it may be nil.
 	Delivery func(*delivery.Config)
@@ -107,10 +105,8 @@ func Open(ctx context.Context, c Config) (*Core, error) {
 }
 
 func (c *Core) open(ctx context.Context) error {
-	if !c.NoMigrate {
-		if err := c.DB.Migrate(ctx); err != nil {
-			return err
-		}
+	if err := c.DB.Migrate(ctx); err != nil {
+		return err
 	}
 	if err := c.checkKey(ctx); err != nil {
 		return err
