@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,6 +75,26 @@ func (o *org) bring(t *testing.T, id, status string) int {
 		o.move(t, 200, id, status)
 		return 1
 	}
+}
+
+// A whole number is one however it is written, or is refused by its name.
+func TestWholeNumbersMayBeWrittenInAnyWay(t *testing.T) {
+	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+		o := open(t, st)
+		ev := o.event(t)
+		l := o.listing(t, ev)
+		for _, two := range []string{"2", "2.0", "2e0", "0.2e1"} {
+			a := try(t, o.Client, "POST", "/api/v1/orders", newOrder(ev, "listingId", l, "quantity", json.RawMessage(two)))
+			if a.Status == 201 {
+				expect(t, a.Body, "order.quantity", 2)
+				continue
+			}
+			refused(t, a, 400, "")
+			if got := pointers(t, a); len(got) != 1 || got[0] != "/quantity" {
+				t.Errorf("the quantity %s: faults at %v: %s", two, got, a.Body)
+			}
+		}
+	})
 }
 
 func TestPatchSetsOnlyTheFourStatuses(t *testing.T) {
@@ -185,6 +206,8 @@ func TestFaultyOrdersAreRefusedAndChangeNothing(t *testing.T) {
 			{"/quantity", []any{"quantity", -1}},
 			{"/quantity", []any{"quantity", 2.5}},
 			{"/quantity", []any{"quantity", "2"}},
+			{"/quantity", []any{"quantity", json.RawMessage("20.5e0")}},
+			{"/quantity", []any{"quantity", json.RawMessage("1e1000")}},
 			{"/quantity", []any{"quantity", absent{}}},
 			{"/eventId", []any{"eventId", absent{}}},
 			{"/customer", []any{"customer", absent{}}},

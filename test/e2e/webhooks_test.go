@@ -38,6 +38,9 @@ func TestAWebhookIsMadeReadChangedAndDeleted(t *testing.T) {
 				t.Error("the secret is shown again")
 			}
 		}
+		if version := number(t, patched.Body, "version"); !same(at(t, o.Call(t, 200, "PATCH", path, body{}).Body, "version"), version) {
+			t.Error("the version grew without a change")
+		}
 		list := o.Call(t, 200, "GET", "/api/v1/webhooks", nil)
 		expect(t, list.Body, "data.#", 1, "data.0.id", id, "data.0.secret", absent{})
 		o.Call(t, 204, "DELETE", path, nil)
