@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -27,27 +28,38 @@ func (e *Engine) Redeliver(tx *db.Tx, to *endpoint.Endpoint, d id.Delivery) erro
 	if n == 0 {
 		_, err := db.One(tx, db.Value[int64], "SELECT state FROM deliveries WHERE endpoint_id = $1 AND fact_seq = $2 AND day = $3 AND org_id = $4",
 			d.Endpoint, d.Seq, d.Day, to.Org)
-		if err != nil {
+		if errors.Is(err, db.ErrNoRow) {
 			return notFound(d)
 		}
-		return nil
+		return err
 	}
 	tx.OnCommit(func() { e.poller.hot(to.Number) })
 	return nil
 }
 
-// Recover makes everything due again that failed or was skipped for facts since an instant, and returns how many deliveries that is.
+// recoverAtOnce is how many deliveries a recovery makes due in the caller's transaction.
+const recoverAtOnce = 2 * part
+
+// Recover makes everything due again that failed or was skipped for facts since an instant, and returns how many deliveries that is. Of more than
+// a thousand, the rest follows in transactions of their own.
 func (e *Engine) Recover(tx *db.Tx, to *endpoint.Endpoint, since time.Time) (int, error) {
 	if err := mustBeOn(to); err != nil {
 		return 0, err
 	}
-	n, err := tx.Exec(`UPDATE deliveries SET state = 0, due = $1, owner = 0, series = attempt
-		WHERE endpoint_id = $2 AND org_id = $3 AND at >= $4 AND state IN (2, 3)`, tx.Micros(), to.Number, to.Org, since.UnixMicro())
-	if err != nil {
+	const which = "endpoint_id = $1 AND org_id = $2 AND at >= $3 AND state IN (2, 3)"
+	n, err := db.One(tx, db.Value[int], "SELECT count(*) FROM deliveries WHERE "+which, to.Number, to.Org, since.UnixMicro())
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	if n > recoverAtOnce {
+		return n, e.chores.recoverLater(tx, to, since)
+	}
+	if _, err := tx.Exec("UPDATE deliveries SET state = 0, due = $4, owner = 0, series = attempt WHERE "+which, to.Number, to.Org, since.UnixMicro(),
+		tx.Micros()); err != nil {
 		return 0, err
 	}
 	tx.OnCommit(func() { e.poller.hot(to.Number) })
-	return int(n), nil
+	return n, nil
 }
 
 func mustBeOn(to *endpoint.Endpoint) error {

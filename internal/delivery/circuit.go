@@ -7,6 +7,7 @@ import "time"
 type circuit struct {
 	failures int       // in a row
 	until    time.Time // no probe before; zero while closed
+	opened   time.Time // when until was set
 }
 
 const (
@@ -16,24 +17,33 @@ const (
 
 func (c *circuit) open() bool { return !c.until.IsZero() }
 
-// succeed closes the circuit.
-func (c *circuit) succeed() { *c = circuit{} }
+// succeed closes the circuit and tells whether it was open.
+func (c *circuit) succeed() (wasOpen bool) {
+	wasOpen = c.open()
+	*c = circuit{}
+	return wasOpen
+}
 
-// fail notes a failure. The circuit opens with the threshold'th in a row, or at once when the receiver asked for a rest.
-func (c *circuit) fail(now time.Time, threshold int, asked time.Duration) {
-	c.failures++
+// fail notes the failure of an attempt that began at an instant. The circuit opens with the threshold'th in a row, or at once when the receiver
+// asked for a rest. What began before it opened says nothing new, however many attempts were under way.
+func (c *circuit) fail(began, now time.Time, threshold int, asked time.Duration) {
 	rest := min(asked, maxRest)
-	if over := c.failures - threshold; over >= 0 {
-		rest = max(rest, min(firstRest<<min(over, 5), maxRest))
+	if !c.open() || !began.Before(c.opened) {
+		c.failures++
+		if over := c.failures - threshold; over >= 0 {
+			rest = max(rest, min(firstRest<<min(over, 5), maxRest))
+		}
 	}
-	if rest > 0 {
-		c.until = now.Add(rest)
+	if until := now.Add(rest); rest > 0 && until.After(c.until) {
+		c.until, c.opened = until, now
 	}
 }
 
-// health remembers since when an endpoint has given nothing but failures. It is guarded by its lane's mutex.
+// health remembers what of an endpoint's health was last written down. It is guarded by its lane's mutex.
 type health struct {
-	known bool      // since was read from what the book knows
-	since time.Time // of the first failure after a success; zero while it is well
-	noted time.Time // when that was last written down
+	failing bool      // the last attempt that was noted failed
+	noted   time.Time // when the book was last told, or asked
+	failed  time.Time // when it was last told that failures began
+	gone    time.Time // when it was last told that the endpoint is gone
+	notes   []func()  // what is still to be told, in order; the first is being told
 }

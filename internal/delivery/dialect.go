@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -36,7 +37,7 @@ type Signer interface {
 type Policy struct {
 	// Delays are the times before the second, third, … attempt, each varied by ±20 %.
 	Delays []time.Duration
-	// Timeout bounds an attempt.
+	// Timeout bounds an attempt; 0 is egress.DefaultTimeout and more than egress.MaxTimeout is that.
 	Timeout time.Duration
 	// Only200 has nothing but the status 200 count as success; otherwise any 2xx does.
 	Only200 bool
@@ -48,6 +49,14 @@ func Usual() Policy {
 		Delays:  []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour},
 		Timeout: 30 * time.Second,
 	}
+}
+
+// timeout is how long an attempt can take.
+func (p Policy) timeout() time.Duration {
+	if p.Timeout <= 0 {
+		return egress.DefaultTimeout
+	}
+	return min(p.Timeout, egress.MaxTimeout)
 }
 
 func (p Policy) success(status int) bool {

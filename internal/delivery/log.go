@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -29,13 +30,14 @@ type Record struct {
 
 // Attempt is an attempt that was made.
 type Attempt struct {
-	Number       int
-	At           time.Time
-	Status       int    // of the answer, or 0
-	Code         string // why it failed without an answer, or ""
-	Detail       string
-	RequestHead  string // lines of "Name: value"
-	RequestBody  []byte // as sent; nil when it is not known any more
+	Number int
+	At     time.Time
+	Status int    // of the answer, or 0
+	Code   string // why it failed without an answer, or ""
+	Detail string
+	// RequestHead is lines of "Name: value": as sent when the attempt failed; of one that succeeded as it would be sent now for that instant.
+	RequestHead  string
+	RequestBody  []byte // kept bytes, or rendered again; nil when neither can be had
 	Exact        bool   // RequestBody's hash agrees with that of the bytes that were sent
 	ResponseHead string
 	ResponseBody []byte // the first 16 KiB
@@ -72,45 +74,61 @@ func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (pag
 	if f.State != "" && state < 0 {
 		return nil, false, problem.New(problem.Invalid, "invalid_state", "There is no state %q; use one of %s.", f.State, strings.Join(stateNumbers, ", "))
 	}
-	before := f.Before
+	before, since, until := f.Before, int64(0), int64(math.MaxInt64)
 	if before == 0 {
-		before = 1 << 53
+		before = math.MaxInt64
 	}
-	until := int64(1) << 62
-	if !f.Until.IsZero() {
-		until = f.Until.UnixMicro()
-	}
-	since := int64(0)
 	if !f.Since.IsZero() {
 		since = f.Since.UnixMicro()
 	}
-	// A filter by event is not in the table: read on until the page is full or there is nothing left, within bounds.
-	const maxRounds = 20
-	for range maxRounds {
+	if !f.Until.IsZero() {
+		until = f.Until.UnixMicro()
+	}
+	event := e.named(to, f.Event)
+	for read := 0; ; {
+		size := f.Limit + 1
+		if event != nil {
+			size = max(size, 100) // most are of another event
+		}
 		rows, err := e.rows(e.DB.Read(ctx), `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq < $3 AND d.at >= $4 AND d.at < $5 AND ($6 < 0 OR d.state = $6)
-			ORDER BY d.fact_seq DESC LIMIT $7`, to.Number, to.Org, before, since, until, state, f.Limit+1)
+			ORDER BY d.fact_seq DESC LIMIT $7`, to.Number, to.Org, before, since, until, state, size)
 		if err != nil {
 			return nil, false, err
 		}
-		records, err := e.records(ctx, e.DB.Read(ctx), to, rows)
+		some, err := e.records(ctx, e.DB.Read(ctx), to, rows, f.Limit+1-len(page), event)
 		if err != nil {
 			return nil, false, err
 		}
-		for _, r := range records {
-			if f.Event != "" && r.Event != f.Event {
-				continue
-			}
-			if len(page) == f.Limit {
-				return page, true, nil
-			}
-			page = append(page, r)
+		if page = append(page, some...); len(page) > f.Limit {
+			return page[:f.Limit], true, nil
 		}
-		if len(rows) <= f.Limit {
+		if len(rows) < size {
 			return page, false, nil
 		}
 		before = rows[len(rows)-1].id.Seq
+		if read += len(rows); read >= mostRead {
+			if len(page) == 0 {
+				return nil, false, problem.New(problem.Invalid, "filter_too_wide", "None of the %d deliveries that were looked at is a %q; give until to look further back.",
+					read, f.Event)
+			}
+			return page, true, nil
+		}
 	}
-	return page, true, nil
+}
+
+// mostRead bounds how many deliveries are looked at for a page.
+const mostRead = 10_000
+
+// named returns what tells whether an event has the name in the endpoint's format; nil where any will do. The table does not know events.
+func (e *Engine) named(to *endpoint.Endpoint, event string) func(*fact.Fact) bool {
+	if event == "" {
+		return nil
+	}
+	set := e.Subscriptions.Now()
+	return func(f *fact.Fact) bool {
+		name, ok := set.EventName(to.Format, f)
+		return ok && name == event
+	}
 }
 
 // Lookup returns one delivery of an endpoint, or a NotFound problem.
@@ -131,7 +149,7 @@ func (e *Engine) lookup(ctx context.Context, q db.Querier, to *endpoint.Endpoint
 	if err != nil {
 		return Record{}, err
 	}
-	records, err := e.records(ctx, q, to, rows)
+	records, err := e.records(ctx, q, to, rows, 1, nil)
 	if err != nil {
 		return Record{}, err
 	}
@@ -158,45 +176,56 @@ func (e *Engine) rows(q db.Querier, where string, args ...any) ([]row, error) {
 	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, d.due FROM deliveries d WHERE "+where, args...)
 }
 
-// records reads what belongs to rows: the facts, the attempts, and the bytes that were sent.
-func (e *Engine) records(ctx context.Context, q db.Querier, to *endpoint.Endpoint, rows []row) ([]Record, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	numbers := make([]int64, len(rows))
-	for i, r := range rows {
-		numbers[i] = r.id.Seq
-	}
-	all, err := ledger.Load(q, numbers)
+// records reads what belongs to the first of the rows that are wanted, up to most: the facts, the attempts, and the bytes that were sent.
+func (e *Engine) records(ctx context.Context, q db.Querier, to *endpoint.Endpoint, rows []row, most int, wanted func(*fact.Fact) bool) ([]Record, error) {
+	facts, err := e.facts(q, rows)
 	if err != nil {
 		return nil, err
 	}
-	facts := map[int64]*fact.Fact{}
-	for _, f := range all {
-		facts[f.ID.Seq] = f
+	var some []row
+	var numbers []int64
+	for _, r := range rows {
+		f := facts[r.id.Seq] // nil when retention has taken it
+		if f != nil && (wanted == nil || wanted(f)) && len(some) < most {
+			some = append(some, r)
+			numbers = append(numbers, r.id.Seq)
+		}
+	}
+	if len(some) == 0 {
+		return nil, nil
 	}
 	attempts, err := e.attempts(q, to, numbers)
 	if err != nil {
 		return nil, err
 	}
-	set := e.Subscriptions.Now()
-	records := make([]Record, 0, len(rows))
-	for _, r := range rows {
+	set, s := e.Subscriptions.Now(), e.prepare(to)
+	records := make([]Record, 0, len(some))
+	for _, r := range some {
 		f := facts[r.id.Seq]
-		if f == nil {
-			continue // retention has taken it
-		}
 		rec := Record{ID: r.id, Fact: f, State: stateName(r.state), Attempts: attempts[r.id.Seq], CreatedAt: time.UnixMicro(r.at).UTC()}
 		rec.Event, _ = set.EventName(to.Format, f)
 		if r.state == pending {
 			rec.Next = time.UnixMicro(r.due).UTC()
 		}
-		if err := e.complete(ctx, q, to, &rec); err != nil {
+		if err := e.complete(ctx, q, s, &rec); err != nil {
 			return nil, err
 		}
 		records = append(records, rec)
 	}
 	return records, nil
+}
+
+func (e *Engine) facts(q db.Querier, rows []row) (map[int64]*fact.Fact, error) {
+	numbers := make([]int64, len(rows))
+	for i, r := range rows {
+		numbers[i] = r.id.Seq
+	}
+	all, err := ledger.Load(q, numbers)
+	facts := make(map[int64]*fact.Fact, len(all))
+	for _, f := range all {
+		facts[f.ID.Seq] = f
+	}
+	return facts, err
 }
 
 func (e *Engine) attempts(q db.Querier, to *endpoint.Endpoint, numbers []int64) (map[int64][]Attempt, error) {
@@ -237,38 +266,52 @@ func value(s *string) string {
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
-// complete fills in the bytes that the attempts sent: kept ones where there are some, else rendered again, and says whether the hash agrees.
-func (e *Engine) complete(ctx context.Context, q db.Querier, to *endpoint.Endpoint, r *Record) error {
-	if len(r.Attempts) == 0 {
+// complete fills in the bytes that the attempts sent: kept ones where there are some, else rendered again, and says whether the hash agrees. A
+// delivery whose bytes cannot be had has a log all the same.
+func (e *Engine) complete(ctx context.Context, q db.Querier, s settings, r *Record) error {
+	if len(r.Attempts) == 0 || s.bad != nil {
 		return nil
 	}
-	s := e.prepare(to)
-	if s.bad != nil {
-		return nil //nolint:nilerr // an endpoint that cannot be sent to any more still has a log, without bodies
-	}
-	body, err := e.kept(q, r.ID.Seq, s.dialect.Variant(to))
-	erased := errors.Is(err, errErased) || r.Fact.Private && r.Fact.Data == nil
-	if body == nil && !erased {
-		if err == nil {
-			body, err = s.dialect.Render(ctx, r.Fact, to)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if erased {
-		return nil
+	body, err := e.sent(ctx, q, s, r)
+	if err != nil || body == nil {
+		return err
 	}
 	sum := sha256.Sum256(body)
-	it := &item{shared: &shared{fact: r.Fact}, id: r.ID, org: to.Org}
+	it := &item{shared: &shared{fact: r.Fact}, id: r.ID, org: s.to.Org}
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
+		if a.hash == nil {
+			continue // nothing was sent
+		}
 		a.RequestBody, a.Exact = body, string(a.hash) == string(sum[:])
-		if a.RequestHead == "" && a.hash != nil {
+		if a.RequestHead != "" && !s.to.UpdatedAt.After(a.At) {
+			a.RequestHead = fillIn(a.RequestHead, s.own)
+		}
+		if a.RequestHead == "" {
 			if req, err := s.request(it, body, r.Event, a.At); err == nil {
-				a.RequestHead = headText(req)
+				a.RequestHead = headText(req, nil)
 			}
 		}
 	}
 	return nil
+}
+
+// sent returns the bytes that were kept or are rendered again, nil when they cannot be had any more.
+func (e *Engine) sent(ctx context.Context, q db.Querier, s settings, r *Record) ([]byte, error) {
+	if r.Fact.Private && r.Fact.Data == nil {
+		return nil, nil
+	}
+	body, err := e.kept(q, r.ID.Seq, s.dialect.Variant(s.to))
+	if errors.Is(err, errErased) {
+		return nil, nil
+	}
+	if body != nil || err != nil {
+		return body, err
+	}
+	body, err = s.dialect.Render(ctx, r.Fact, s.to)
+	if err != nil {
+		e.Log.Warn("render a sent envelope again", "fact", r.Fact.ID.String(), "format", s.to.Format, "err", err)
+		return nil, nil
+	}
+	return body, nil
 }

@@ -51,4 +51,4 @@ func (m *Metrics) attempt(format string, ok bool, took time.Duration) {
 	m.duration.WithLabelValues(format).Observe(took.Seconds())
 }
 
-func (m *Metrics) settled(state int) { m.ended.WithLabelValues(stateName(state)).Inc() }
+func (m *Metrics) settled(state, n int) { m.ended.WithLabelValues(stateName(state)).Add(float64(n)) }

@@ -32,14 +32,14 @@ func (e *Engine) Plan(tx *db.Tx, facts []*fact.Fact) error {
 	for _, f := range facts {
 		wanting := set.Wanting(f)
 		if len(wanting) > e.WideLimit {
-			if err := p.wide(f); err != nil {
+			if err := e.chores.later(tx, f, wanting); err != nil {
 				return err
 			}
 			continue
 		}
 		s := &shared{fact: f}
 		for _, to := range wanting {
-			p.add(s, to)
+			p.add(s, to, to.Enabled())
 		}
 	}
 	if len(p.rows) == 0 {
@@ -60,8 +60,15 @@ type plan struct {
 	tx    *db.Tx
 	now   int64
 	rows  [][]any
-	items []*item // beside rows; nil where a row must not be leased
+	items []planned // beside rows
 	keyed bool
+}
+
+// planned is a row's item, nil for one that is not sent, and where it goes.
+type planned struct {
+	*item
+	to      *endpoint.Endpoint
+	blocked bool // it waits for another with the same key
 }
 
 // Columns of a row that are set after it was added.
@@ -70,19 +77,17 @@ const (
 	colOwner = 7
 )
 
-func (p *plan) add(s *shared, to *endpoint.Endpoint) {
-	state := int64(pending)
-	if !to.Enabled() {
-		state = skipped
-	}
+func (p *plan) add(s *shared, to *endpoint.Endpoint, on bool) {
+	state := int64(skipped)
 	f := s.fact
 	key := laneKey(f, to)
-	p.keyed = p.keyed || key != 0
-	p.rows = append(p.rows, []any{to.Number, f.ID.Seq, int64(f.ID.Day), f.Org, f.At.UnixMicro(), state, p.now, int64(0), int64(0), int64(0), key})
-	var it *item
-	if state == pending {
-		it = &item{shared: s, id: id.Delivery{Day: f.ID.Day, Seq: f.ID.Seq, Endpoint: to.Number}, org: f.Org, key: key}
+	it := planned{to: to}
+	if on {
+		state = pending
+		p.keyed = p.keyed || key != 0
+		it.item = &item{shared: s, id: id.Delivery{Day: f.ID.Day, Seq: f.ID.Seq, Endpoint: to.Number}, org: f.Org, key: key}
 	}
+	p.rows = append(p.rows, []any{to.Number, f.ID.Seq, int64(f.ID.Day), f.Org, f.At.UnixMicro(), state, p.now, int64(0), int64(0), int64(0), key})
 	p.items = append(p.items, it)
 }
 
@@ -104,39 +109,48 @@ func laneKey(f *fact.Fact, to *endpoint.Endpoint) int64 {
 	return 1
 }
 
-// order keeps those rows out of the lanes that have to wait for another with the same key.
+// order marks those rows that have to wait for another with the same key, and all with a key while a fact of the organisation is still to be planned
+// for its many endpoints.
 func (p *plan) order() error {
 	if !p.keyed {
 		return nil
 	}
 	type place struct{ key, endpoint int64 }
-	busy := map[place]bool{}
-	var keys []int64
+	var keys, orgs []int64
 	for _, it := range p.items {
-		if it != nil && it.key != 0 {
+		if it.item != nil && it.key != 0 {
 			keys = append(keys, it.key)
+			if len(orgs) == 0 || orgs[len(orgs)-1] != it.org {
+				orgs = append(orgs, it.org)
+			}
 		}
 	}
-	list, err := json.Marshal(keys)
+	keyList, err := json.Marshal(keys)
 	if err != nil {
 		return err
 	}
+	orgList, err := json.Marshal(orgs)
+	if err != nil {
+		return err
+	}
+	const isOrg = 0 // no delivery has this key
 	waiting, err := db.All(p.tx, func(r db.Rows) (w place, err error) { return w, r.Scan(&w.key, &w.endpoint) },
-		"SELECT lane_key, endpoint_id FROM deliveries WHERE state = 0 AND lane_key <> 0 AND lane_key IN ints($1)", string(list))
+		`SELECT lane_key, endpoint_id FROM deliveries WHERE state = 0 AND lane_key <> 0 AND lane_key IN ints($1)
+		UNION ALL SELECT 0, org_id FROM delivery_wide WHERE org_id IN ints($2)`, string(keyList), string(orgList))
 	if err != nil {
 		return err
 	}
+	busy := map[place]bool{}
 	for _, w := range waiting {
 		busy[w] = true
 	}
-	for i, it := range p.items {
-		if it == nil || it.key == 0 {
+	for i := range p.items {
+		it := &p.items[i]
+		if it.item == nil || it.key == 0 {
 			continue
 		}
 		at := place{it.key, it.id.Endpoint}
-		if busy[at] {
-			p.items[i] = nil
-		}
+		it.blocked = busy[at] || busy[place{isOrg, it.org}]
 		busy[at] = true
 	}
 	return nil
@@ -145,35 +159,39 @@ func (p *plan) order() error {
 // lease takes room in the lanes, as far as there is some, and has the rows handed over when they are on disk.
 func (p *plan) lease() {
 	node := p.e.node.Load()
-	until := p.now + p.e.Lease.Microseconds()
+	lease := p.now + p.e.Lease.Microseconds()
+	until := time.Now().Add(p.e.Lease)
 	var leased []*item
+	type rest struct {
+		lane    *lane
+		blocked bool
+	}
+	left := map[rest]bool{} // lanes with rows that stay in the table
 	for i, it := range p.items {
-		if it == nil {
+		if it.item == nil {
 			continue
 		}
-		l := p.e.lane(it.id.Endpoint)
-		if !l.reserve() {
+		to := it.to
+		if p.tx.Bumped() {
+			to = nil // settings that may yet be rolled back
+		}
+		l := p.e.lane(it.id.Endpoint, to)
+		if it.blocked || !l.reserve() {
+			left[rest{l, it.blocked}] = true
 			continue
 		}
-		it.lane = l
-		p.rows[i][colDue], p.rows[i][colOwner] = until, node
-		leased = append(leased, it)
+		it.lane, it.lease, it.until = l, lease, until
+		p.rows[i][colDue], p.rows[i][colOwner] = lease, node
+		leased = append(leased, it.item)
 	}
-	if len(leased) == 0 {
-		return
-	}
-	lease := p.e.Lease
 	p.tx.OnEnd(func(committed bool) {
-		local := time.Now().Add(lease)
 		for _, it := range leased {
-			it.until = local
 			it.lane.enter(it, committed)
 		}
+		if committed {
+			for r := range left {
+				r.lane.leftBehind(r.blocked)
+			}
+		}
 	})
-}
-
-// wide notes a fact that too many endpoints want for its own transaction; the poller plans it.
-func (p *plan) wide(f *fact.Fact) error {
-	p.tx.OnCommit(p.e.poller.wake)
-	return p.tx.Later("INSERT INTO delivery_wide (fact_seq, day, org_id, after_endpoint) VALUES ($1, $2, $3, 0)", f.ID.Seq, f.ID.Day, f.Org)
 }

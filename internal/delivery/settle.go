@@ -17,7 +17,6 @@ import (
 type outcome struct {
 	*item
 	state     int
-	again     bool          // it is due again
 	delay     time.Duration // after the settling transaction's instant
 	attempted bool          // an attempt was made; item.attempt counts it
 
@@ -47,7 +46,6 @@ type settler struct {
 	mu      sync.Mutex // guards below
 	space   *sync.Cond
 	waiting []*outcome
-	since   time.Time // when the first of waiting came
 	flushed *sync.Cond
 	writing bool
 }
@@ -58,18 +56,27 @@ func newSettler(e *Engine) *settler {
 	return s
 }
 
-// add hands an outcome over. It waits only when thousands are waiting.
+// add hands over the outcome of an attempt. It waits when thousands are waiting.
 func (s *settler) add(o *outcome) {
 	s.mu.Lock()
 	for len(s.waiting) >= settleFull {
 		s.space.Wait()
 	}
+	s.put(o)
+}
+
+// hand is add without waiting, for what is not an attempt: it is called where the writer may be waited for.
+func (s *settler) hand(o *outcome) {
+	s.mu.Lock()
+	s.put(o)
+}
+
+// put is called with the mutex held, which it releases.
+func (s *settler) put(o *outcome) {
 	s.waiting = append(s.waiting, o)
 	n := len(s.waiting)
 	start := !s.writing
-	if start {
-		s.writing = true
-	}
+	s.writing = true
 	s.mu.Unlock()
 	if start {
 		go s.write()
@@ -81,9 +88,9 @@ func (s *settler) add(o *outcome) {
 	}
 }
 
-// giveBack makes an item due again without an attempt.
+// giveBack makes an item due again without an attempt. It does not wait.
 func (s *settler) giveBack(it *item, delay time.Duration) {
-	s.add(&outcome{item: it, state: pending, again: true, delay: delay})
+	s.hand(&outcome{item: it, state: pending, delay: delay})
 }
 
 // write writes until nothing is waiting.
@@ -126,40 +133,86 @@ func (s *settler) flush() {
 	}
 }
 
-// settle writes a batch; when that fails again and again, each outcome by itself, so that one that cannot be stored does not hold up the others.
+const (
+	settleTries  = 5           // before it is looked into why
+	longestPause = time.Second // between tries
+)
+
+// settle writes a batch. While the database takes no writes it tries again and again: what has been sent must not be sent once more for want of
+// a row. Only an outcome that cannot be written while others can is given up.
 func (s *settler) settle(batch []*outcome) {
-	var err error
-	for try := range 5 {
-		if err = s.e.DB.Write(context.Background(), "", func(tx *db.Tx) error { return s.e.settle(tx, batch) }); err == nil {
+	began := time.Now()
+	for try := 0; len(batch) > 0; try++ {
+		err := s.writeBatch(batch)
+		if err == nil || errors.Is(err, db.ErrClosed) { // closed: the leases end, and the next start takes them up
 			return
 		}
-		if errors.Is(err, db.ErrClosed) {
-			return // their leases end; the next start takes them up
+		if try == settleTries {
+			s.e.Log.Error("settle deliveries", "count", len(batch), "err", err)
 		}
-		if len(batch) > 1 && try == 2 {
-			break
+		if s.e.stopped.Load() && time.Since(began) >= s.e.Grace {
+			s.e.Metrics.lost.Add(float64(len(batch)))
+			return
 		}
-		time.Sleep(20 * time.Millisecond << try)
-	}
-	s.e.Log.Error("settle deliveries", "count", len(batch), "err", err)
-	if len(batch) == 1 {
-		s.e.Metrics.lost.Inc()
-		return
-	}
-	for i := range batch {
-		s.settle(batch[i : i+1])
+		if try >= settleTries && s.takesWrites() {
+			batch = s.apart(batch)
+		}
+		time.Sleep(min(20*time.Millisecond<<min(try, 10), longestPause))
 	}
 }
 
-var updateDelivery = db.NewBulk(
-	`UPDATE deliveries SET state = $1, due = $2, owner = 0, attempt = $3
-	WHERE endpoint_id = $4 AND fact_seq = $5 AND day = $6 AND org_id = $7 AND state = 0 AND owner = $8 AND attempt = $9`,
+func (s *settler) writeBatch(batch []*outcome) error {
+	return s.e.DB.Write(context.Background(), "", func(tx *db.Tx) error { return s.e.settle(tx, batch) })
+}
+
+// apart writes each outcome by itself, without what strangers wrote when that is what cannot be stored, and returns those that are left when the
+// database stops taking writes.
+func (s *settler) apart(batch []*outcome) (left []*outcome) {
+	for i, o := range batch {
+		err := s.writeBatch(batch[i : i+1])
+		if err != nil && s.takesWrites() {
+			o.bare()
+			err = s.writeBatch(batch[i : i+1])
+		}
+		if err == nil {
+			continue
+		}
+		if !s.takesWrites() {
+			return batch[i:]
+		}
+		s.e.Log.Error("an outcome cannot be written", "delivery", o.id.String(), "err", err)
+		s.e.Metrics.lost.Inc()
+	}
+	return nil
+}
+
+// takesWrites tells whether the database has room for a large row. It leaves nothing behind.
+func (s *settler) takesWrites() bool {
+	undo := errors.New("undo")
+	err := s.e.DB.WriteAlone(context.Background(), func(tx *db.Tx) error {
+		if _, err := tx.Exec("INSERT INTO envelopes (fact_seq, variant, day, org_id, body) VALUES (-1, 'room?', 0, 0, $1)", make([]byte, 1<<20)); err != nil {
+			return err
+		}
+		return undo
+	})
+	return errors.Is(err, undo)
+}
+
+// bare leaves out what strangers wrote.
+func (o *outcome) bare() {
+	o.out, o.head, o.detail = egress.Outcome{}, nil, ""
+}
+
+const updateOne = `UPDATE deliveries SET state = $1, due = $2, owner = 0, attempt = $3
+	WHERE endpoint_id = $4 AND fact_seq = $5 AND day = $6 AND org_id = $7 AND state = 0 AND owner = $8 AND attempt = $9 AND due = $10`
+
+var updateDelivery = db.NewBulk(updateOne,
 	`UPDATE deliveries d SET state = u.state, due = u.due, owner = 0, attempt = u.attempt
-	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-		AS u (state, due, attempt, endpoint_id, fact_seq, day, org_id, owner, was)
+	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+		AS u (state, due, attempt, endpoint_id, fact_seq, day, org_id, owner, was, lease)
 	WHERE d.endpoint_id = u.endpoint_id AND d.fact_seq = u.fact_seq AND d.day = u.day AND d.org_id = u.org_id
-		AND d.state = 0 AND d.owner = u.owner AND d.attempt = u.was`,
-	"bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint")
+		AND d.state = 0 AND d.owner = u.owner AND d.attempt = u.was AND d.due = u.lease`,
+	"bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint")
 
 var insertAttempts = db.BulkInsert("attempts", "ON CONFLICT DO NOTHING", "endpoint_id bigint", "fact_seq bigint", "n bigint", "day bigint", "org_id bigint",
 	"at bigint", "status bigint", "code text", "detail text", "dns bigint", "connect bigint", "tls bigint", "first_byte bigint", "total bigint",
@@ -167,23 +220,31 @@ var insertAttempts = db.BulkInsert("attempts", "ON CONFLICT DO NOTHING", "endpoi
 
 var insertEnvelopes = db.BulkInsert("envelopes", "ON CONFLICT DO NOTHING", "fact_seq bigint", "variant text", "day bigint", "org_id bigint", "body bytea")
 
-// settle writes a batch of outcomes in a transaction.
+// settle writes a batch of outcomes in a transaction. While a lease lasts nobody else can have touched its row, so that all go in with three
+// statements; where it may have been lost, the attempt counts only if the row was still ours.
 func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
-	node, now := e.node.Load(), tx.Micros()
+	now := time.Now()
+	if doubt := time.Unix(0, e.doubt.Load()); doubt.After(now) {
+		now = doubt
+	}
 	updates := make([][]any, 0, len(batch))
 	attempts := make([][]any, 0, len(batch))
 	var envelopes [][]any
 	for _, o := range batch {
-		was := o.attempt
+		update := e.update(tx, o)
+		if now.Before(o.until) {
+			updates = append(updates, update)
+		} else if n, err := tx.Exec(updateOne, update...); err != nil {
+			return err
+		} else if n == 0 {
+			continue
+		}
 		if o.attempted {
-			was--
-			attempts = append(attempts, o.row())
+			attempts = append(attempts, e.row(o))
 			if o.state != delivered && o.body != nil {
 				envelopes = append(envelopes, []any{o.id.Seq, o.variant, int64(o.id.Day), o.org, o.body})
 			}
 		}
-		updates = append(updates, []any{int64(o.state), now + o.delay.Microseconds(), int64(o.attempt), o.id.Endpoint, o.id.Seq, int64(o.id.Day),
-			o.org, node, int64(was)})
 	}
 	if err := tx.Bulk(updateDelivery, updates); err != nil {
 		return err
@@ -198,24 +259,33 @@ func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
 	return nil
 }
 
+// update is what becomes of the row, and which lease of it this is.
+func (e *Engine) update(tx *db.Tx, o *outcome) []any {
+	was := o.attempt
+	if o.attempted {
+		was--
+	}
+	return []any{int64(o.state), tx.Micros() + o.delay.Microseconds(), int64(o.attempt), o.id.Endpoint, o.id.Seq, int64(o.id.Day), o.org,
+		e.node.Load(), int64(was), o.lease}
+}
+
 // settled does what follows once outcomes are on disk.
 func (e *Engine) settled(batch []*outcome) {
 	now := time.Now()
 	for _, o := range batch {
 		if o.state == pending {
-			e.poller.at(now.Add(o.delay))
+			e.poller.at(o.id.Endpoint, now.Add(o.delay))
+			continue
 		}
-		if o.key != 0 && o.state != pending {
-			e.poller.hot(o.id.Endpoint) // the next with the same key may go
-		}
-		if o.state != pending {
-			e.Metrics.settled(o.state)
+		e.Metrics.settled(o.state, 1)
+		if o.key != 0 && o.lane.hasBlocked() {
+			e.poller.next(queue{o.id.Endpoint, o.key})
 		}
 	}
 }
 
 // row is the attempt as it is stored. Everything that a stranger wrote is made fit for a text column.
-func (o *outcome) row() []any {
+func (e *Engine) row(o *outcome) []any {
 	var detail, requestHead, responseHead any
 	if o.detail != "" {
 		detail = text(o.detail)
@@ -223,7 +293,8 @@ func (o *outcome) row() []any {
 	if o.state != delivered && o.head != nil {
 		requestHead = text(o.head())
 	}
-	if len(o.out.Header) > 0 {
+	shown := o.out.Public || !e.PublicAnswersOnly
+	if shown && len(o.out.Header) > 0 {
 		var b strings.Builder
 		for _, f := range o.out.Header {
 			b.WriteString(f.Name + ": " + f.Value + "\n")
@@ -234,7 +305,7 @@ func (o *outcome) row() []any {
 	if o.body != nil {
 		hash = o.hash[:]
 	}
-	if len(o.out.Body) > 0 {
+	if shown && len(o.out.Body) > 0 {
 		body = o.out.Body
 	}
 	t := o.out.Timing

@@ -83,10 +83,22 @@ CREATE TABLE envelopes (
 );
 -- end
 
--- Facts that more endpoints want than are planned in the fact's own transaction. after_endpoint is how far the planning has come.
+-- Facts that more endpoints want than are planned in the fact's own transaction. endpoints lists who wanted it at its place in the ledger, as a JSON
+-- array of numbers (negative: the endpoint was off); done is how many of them have their rows.
 CREATE TABLE delivery_wide (
-  fact_seq       BIGINT PRIMARY KEY,
-  day            BIGINT NOT NULL,
-  org_id         BIGINT NOT NULL,
-  after_endpoint BIGINT NOT NULL
+  fact_seq  BIGINT PRIMARY KEY,
+  day       BIGINT NOT NULL,
+  org_id    BIGINT NOT NULL,
+  done      BIGINT NOT NULL,
+  endpoints TEXT NOT NULL
+);
+
+-- Recoveries of more deliveries than are made due in one transaction. after_seq is how far they have come.
+CREATE TABLE delivery_recoveries (
+  recovery_id {{id}},
+  endpoint_id BIGINT NOT NULL,
+  org_id      BIGINT NOT NULL,
+  since       BIGINT NOT NULL,
+  until       BIGINT NOT NULL,
+  after_seq   BIGINT NOT NULL
 );
