@@ -40,6 +40,12 @@ func (b *book) note(_ context.Context, _ int64, keys ...id.Key) error {
 	return nil
 }
 
+func (b *book) noted() []id.Key {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.used)
+}
+
 func newBook() *book {
 	return &book{keys: map[string]*access.Principal{
 		"sd_a": {Org: 1, Key: "key_a", Scopes: []access.Scope{access.EventsRead}},
@@ -166,14 +172,14 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 			enter("sd_a")
 		}
 		time.Sleep(time.Minute + time.Millisecond)
-		if want := []id.Key{"key_a"}; !slices.Equal(b.used, want) {
-			t.Errorf("noted after a minute: %v, want %v", b.used, want)
+		if want := []id.Key{"key_a"}; !slices.Equal(b.noted(), want) {
+			t.Errorf("noted after a minute: %v, want %v", b.noted(), want)
 		}
 		enter("sd_b")
 		cancel()
 		<-ended
-		if want := []id.Key{"key_a", "key_b"}; !slices.Equal(b.used, want) {
-			t.Errorf("noted in the end: %v, want %v", b.used, want)
+		if want := []id.Key{"key_a", "key_b"}; !slices.Equal(b.noted(), want) {
+			t.Errorf("noted in the end: %v, want %v", b.noted(), want)
 		}
 	})
 }

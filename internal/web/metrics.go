@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -41,7 +42,8 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 // register registers c, or returns what was registered under its name before.
 func register[C prometheus.Collector](registry *prometheus.Registry, c C) C {
 	if err := registry.Register(c); err != nil {
-		if before, ok := err.(prometheus.AlreadyRegisteredError); ok {
+		var before prometheus.AlreadyRegisteredError
+		if errors.As(err, &before) {
 			return before.ExistingCollector.(C)
 		}
 		panic(err) // a name that is taken by something else: our own mistake

@@ -41,7 +41,7 @@ func (s *Server) failed(a *answer, r *http.Request, value any) (aborted bool) {
 	}
 	err := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 	if a.status != 0 {
-		s.config.Log.ErrorContext(r.Context(), "request failed after its answer began", "requestId", RequestID(r.Context()), "path", r.URL.Path, "error", err)
+		s.config.Log.ErrorContext(r.Context(), "request failed after its answer began", "request_id", RequestID(r.Context()), "path", r.URL.Path, "error", err)
 		return true
 	}
 	s.problems.Write(a, r, err)
@@ -51,7 +51,7 @@ func (s *Server) failed(a *answer, r *http.Request, value any) (aborted bool) {
 // logAccess writes the access log: never a query, a header or a body, which may hold secrets or a person's data.
 func (s *Server) logAccess(r *http.Request, a *answer, took time.Duration) {
 	s.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("requestId", RequestID(r.Context())),
+		slog.String("request_id", RequestID(r.Context())),
 		slog.String("method", clip(r.Method)),
 		slog.String("path", clip(r.URL.Path)),
 		slog.Int("status", a.code()),

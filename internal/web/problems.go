@@ -40,7 +40,7 @@ func (p Problems) Render(r *http.Request, err error) (status int, header http.He
 	d := document{Type: "about:blank", RequestID: RequestID(r.Context())}
 	header = http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
 	if shown == nil {
-		p.logger().ErrorContext(r.Context(), "request failed", "requestId", d.RequestID, "method", r.Method, "path", r.URL.Path, "error", err)
+		p.logger().ErrorContext(r.Context(), "request failed", "request_id", d.RequestID, "method", r.Method, "path", r.URL.Path, "error", err)
 		d.Status, d.Code = http.StatusInternalServerError, "internal"
 		d.Detail = "Something went wrong on our side. Try again; if it stays, tell the operator the requestId."
 	} else {
@@ -59,7 +59,7 @@ func (p Problems) Write(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Del("Etag")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone
+	_, _ = w.Write(body) //nolint:gosec // a problem is JSON, and nosniff; the client may be gone
 }
 
 func (p Problems) logger() *slog.Logger {

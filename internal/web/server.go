@@ -114,7 +114,7 @@ func (s *Server) Problems() Problems { return s.problems }
 
 // Listen opens the address to serve on and returns the real one: port 0 picks a free port.
 func (s *Server) Listen(addr string) (net.Addr, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := listen(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
@@ -124,12 +124,17 @@ func (s *Server) Listen(addr string) (net.Addr, error) {
 
 // ListenMetrics opens an address that serves nothing but /metrics, /healthz and /readyz. The main address then has no /metrics.
 func (s *Server) ListenMetrics(addr string) (net.Addr, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := listen(addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for metrics on %s: %w", addr, err)
 	}
 	s.metrics = l
 	return l.Addr(), nil
+}
+
+// listen needs no context: opening an address of our own does not wait.
+func listen(addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
 }
 
 // Serve serves until ctx ends, then stops: /readyz says no, no connection is taken any more, and requests under way have the grace to end.

@@ -75,7 +75,7 @@ func New(mux humago.Mux, c Config) *API {
 	return a
 }
 
-// routes are all routes but messages, which is described beside its handler's needs in document.go.
+// routes are all routes but messages, which goes past huma; see messages.go.
 func (a *API) routes() {
 	const events, inventory, orders, webhooks = "Events", "Inventory", "Orders", "Webhooks"
 

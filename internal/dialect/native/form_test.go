@@ -21,14 +21,20 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		want                     []string
 	}{
 		{"missing fields", "POST", "/api/v1/orders", `{}`, []string{"/customer required", "/eventId required", "/listingId required", "/quantity required"}},
-		{"unknown fields, by name", "POST", "/api/v1/events", `{` + goodEvent + `,"colour":"red","a.b":1,"c/d~e":2}`,
-			[]string{"/a.b unknown_field", "/colour unknown_field", "/c~1d~0e unknown_field"}},
+		{
+			"unknown fields, by name", "POST", "/api/v1/events", `{` + goodEvent + `,"colour":"red","a.b":1,"c/d~e":2}`,
+			[]string{"/a.b unknown_field", "/colour unknown_field", "/c~1d~0e unknown_field"},
+		},
 		{"names are exact", "POST", "/api/v1/events", `{` + goodEvent + `,"Timezone":"Europe/Oslo"}`, []string{"/Timezone unknown_field"}},
-		{"unknown field inside", "POST", "/api/v1/orders",
+		{
+			"unknown field inside", "POST", "/api/v1/orders",
 			`{"eventId":"e","listingId":"l","quantity":1,"customer":{"email":"a@b.cc","phone":{"number":"5551234","countryCode":"+1","ext":"9"}}}`,
-			[]string{"/customer/phone/ext unknown_field"}},
-		{"wrong types", "POST", "/api/v1/events", `{"name":7,"startLocal":true,"online":"yes"}`,
-			[]string{"/name wrong_type", "/online wrong_type", "/startLocal wrong_type"}},
+			[]string{"/customer/phone/ext unknown_field"},
+		},
+		{
+			"wrong types", "POST", "/api/v1/events", `{"name":7,"startLocal":true,"online":"yes"}`,
+			[]string{"/name wrong_type", "/online wrong_type", "/startLocal wrong_type"},
+		},
 		{"ranges", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":21,"customer":` + kari + `}`, []string{"/quantity out_of_range"}},
 		{"fraction", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":1.5,"customer":` + kari + `}`, []string{"/quantity wrong_type"}},
 		{"a number too big for anything", "POST", "/api/v1/orders", `{"eventId":"e","listingId":"l","quantity":1e999,"customer":` + kari + `}`, []string{"/quantity wrong_type"}},
@@ -36,30 +42,46 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 			"/customer/email invalid", "/customer/phone/countryCode invalid", "/customer/phone/number invalid", "/customer/vip unknown_field", "/eventId required",
 			"/listingId required", "/quantity out_of_range", "/seat unknown_field",
 		}},
-		{"form and meaning of an event", "POST", "/api/v1/events", `{"startLocal":"soon","timezone":"Mars/Base","colour":1}`,
-			[]string{"/colour unknown_field", "/name required", "/startLocal invalid", "/timezone invalid"}},
-		{"form and meaning of a listing", "POST", "/api/v1/inventory", `{"eventId":"EV","section":"A","row":"1","quantity":1,"price":true,"currency":"XXX"}`,
-			[]string{"/currency invalid", "/price wrong_type"}},
-		{"form and meaning of a webhook", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"],"colour":1}`,
-			[]string{"/colour unknown_field", "/events/0 unknown_event", "/url url_scheme"}},
-		{"what the trade refuses", "POST", "/api/v1/events", `{"name":" ","startLocal":"soon","timezone":"Mars/Base","currency":"XXX","country":"ZZ"}`,
-			[]string{"/name required", "/country invalid", "/currency invalid", "/timezone invalid", "/startLocal invalid"}},
+		{
+			"form and meaning of an event", "POST", "/api/v1/events", `{"startLocal":"soon","timezone":"Mars/Base","colour":1}`,
+			[]string{"/colour unknown_field", "/name required", "/startLocal invalid", "/timezone invalid"},
+		},
+		{
+			"form and meaning of a listing", "POST", "/api/v1/inventory", `{"eventId":"EV","section":"A","row":"1","quantity":1,"price":true,"currency":"XXX"}`,
+			[]string{"/currency invalid", "/price wrong_type"},
+		},
+		{
+			"form and meaning of a webhook", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"],"colour":1}`,
+			[]string{"/colour unknown_field", "/events/0 unknown_event", "/url url_scheme"},
+		},
+		{
+			"what the trade refuses", "POST", "/api/v1/events", `{"name":" ","startLocal":"soon","timezone":"Mars/Base","currency":"XXX","country":"ZZ"}`,
+			[]string{"/name required", "/country invalid", "/currency invalid", "/timezone invalid", "/startLocal invalid"},
+		},
 		{"an array", "POST", "/api/v1/webhooks", `{"url":"https://127.0.0.1/","format":"portal","events":["order.accepted",7]}`, []string{"/events/1 wrong_type"}},
-		{"a webhook's address and events", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"]}`,
-			[]string{"/url url_scheme", "/events/0 unknown_event"}},
+		{
+			"a webhook's address and events", "POST", "/api/v1/webhooks", `{"url":"ftp://example.com/","format":"portal","events":["no.such"]}`,
+			[]string{"/url url_scheme", "/events/0 unknown_event"},
+		},
 		{"a name twice", "POST", "/api/v1/events", `{"name":"a","name":"b","startLocal":"x"}`, []string{"/name duplicate_name"}},
 		{"a name twice inside", "POST", "/api/v1/orders", `{"customer":{"email":"a","email":"b"}}`, []string{"/customer/email duplicate_name"}},
 		{"U+0000", "POST", "/api/v1/events", `{"name":"a\u0000b","startLocal":"x"}`, []string{"/name invalid_character"}},
-		{"too deep", "POST", "/api/v1/events", `{"name":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
-			[]string{"/name" + strings.Repeat("/0", 64) + " too_deep"}},
+		{
+			"too deep", "POST", "/api/v1/events", `{"name":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`,
+			[]string{"/name" + strings.Repeat("/0", 64) + " too_deep"},
+		},
 		{"not an object", "POST", "/api/v1/events", `[]`, []string{" wrong_type"}},
 		{"no body", "POST", "/api/v1/events", ``, []string{" required"}},
-		{"parameters", "GET", "/api/v1/events?limit=0&offset=-1&sortBy=colour&sortOrder=up&status=gone", "",
-			[]string{"query:limit out_of_range", "query:offset out_of_range", "query:sortBy unknown_value", "query:sortOrder unknown_value", "query:status unknown_value"}},
+		{
+			"parameters", "GET", "/api/v1/events?limit=0&offset=-1&sortBy=colour&sortOrder=up&status=gone", "",
+			[]string{"query:limit out_of_range", "query:offset out_of_range", "query:sortBy unknown_value", "query:sortOrder unknown_value", "query:status unknown_value"},
+		},
 		{"a limit is not clamped", "GET", "/api/v1/events?limit=101", "", []string{"query:limit out_of_range"}},
 		{"no number", "GET", "/api/v1/events?limit=ten", "", []string{"query:limit wrong_type"}},
-		{"inventory is of an event", "GET", "/api/v1/inventory?minPrice=cheap&quantity=21", "",
-			[]string{"query:eventId required", "query:minPrice invalid_format", "query:quantity out_of_range"}},
+		{
+			"inventory is of an event", "GET", "/api/v1/inventory?minPrice=cheap&quantity=21", "",
+			[]string{"query:eventId required", "query:minPrice invalid_format", "query:quantity out_of_range"},
+		},
 		{"control characters in a query", "GET", "/api/v1/events?venue=%00", "", []string{"query:venue invalid_character"}},
 		{"no UTF-8 in a query", "GET", "/api/v1/events?venue=%ff", "", []string{"query:venue invalid_character"}},
 		{"a forged cursor", "GET", "/api/v1/events?cursor=AAAA", "", []string{"query:cursor invalid_cursor"}},
@@ -70,10 +92,14 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 		{"a message without anything", "POST", "/api/v1/messages", `{}`, []string{"/data required", "/event required"}},
 		{"a message and a list", "POST", "/api/v1/messages", `{"event":"acme.x","data":{},"messages":[]}`, []string{"/messages ambiguous"}},
 		{"no messages", "POST", "/api/v1/messages", `{"messages":[]}`, []string{"/messages wrong_length"}},
-		{"too many messages", "POST", "/api/v1/messages", `{"messages":[` + strings.Repeat(`{"event":"acme.x","data":{}},`, 500) + `{"event":"acme.x","data":{}}]}`,
-			[]string{"/messages wrong_length"}},
-		{"message data too deep", "POST", "/api/v1/messages", `{"event":"acme.x","data":{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}}`,
-			[]string{"/data too_deep"}},
+		{
+			"too many messages", "POST", "/api/v1/messages", `{"messages":[` + strings.Repeat(`{"event":"acme.x","data":{}},`, 500) + `{"event":"acme.x","data":{}}]}`,
+			[]string{"/messages wrong_length"},
+		},
+		{
+			"message data too deep", "POST", "/api/v1/messages", `{"event":"acme.x","data":{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}}`,
+			[]string{"/data too_deep"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var body any

@@ -3,6 +3,7 @@ package native
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -49,7 +50,8 @@ func syntaxError(body []byte) error {
 	var v json.RawMessage
 	err := json.Unmarshal(body, &v)
 	at := ""
-	if s, ok := err.(*json.SyntaxError); ok {
+	var s *json.SyntaxError
+	if errors.As(err, &s) {
 		at = " at byte " + strconv.FormatInt(s.Offset, 10)
 	}
 	return problem.New(problem.Invalid, "invalid_json", "The body is not valid JSON%s.", at)

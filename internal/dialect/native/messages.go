@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strconv"
 	"sync"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -15,6 +18,44 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/message"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
+
+type messageJSON struct {
+	Event string         `json:"event" minLength:"3" maxLength:"128" example:"acme.invoice_paid" doc:"2 to 8 dotted segments; the first is none of our nouns."`
+	Data  map[string]any `json:"data" doc:"Any JSON object, 256 KiB at most."`
+	Key   *string        `json:"key,omitempty" maxLength:"255" doc:"Messages with the same key reach an ordered webhook in order."`
+}
+
+type messagesJSON struct {
+	Messages []messageJSON `json:"messages" minItems:"1" maxItems:"500" nullable:"false"`
+}
+
+type publishedJSON struct {
+	ID string `json:"id" example:"evt_50f60000000000002a" doc:"Of the fact; the webhook-id of the standard format."`
+}
+
+type publishedListJSON struct {
+	Data []publishedJSON `json:"data" nullable:"false" doc:"In the order of the messages."`
+}
+
+// messages puts the hot route on the mux, past huma, and describes it.
+func (a *API) messages(mux humago.Mux) {
+	r := route{
+		method: "POST", path: messagesPath, scope: access.WebhooksManage, id: "publishMessages", tag: "Messages", status: 202,
+		summary: "Publish events of your own", detail: "One message, or up to 500 of them. Answered once they are on disk; webhooks subscribe by name.",
+	}
+	mux.HandleFunc(r.method+" "+r.path, a.publish)
+	op := a.operation(r, reflect.TypeFor[struct{ Body messageJSON }](), reflect.TypeFor[none]())
+	op.RequestBody = &huma.RequestBody{Required: true, Content: a.either(reflect.TypeFor[messageJSON](), reflect.TypeFor[messagesJSON]())}
+	op.Responses["202"].Content = a.either(reflect.TypeFor[publishedJSON](), reflect.TypeFor[publishedListJSON]())
+	delete(op.Responses["202"].Headers, "Location")
+	a.huma.OpenAPI().AddOperation(&op)
+}
+
+// either is content of two shapes.
+func (a *API) either(one, other reflect.Type) map[string]*huma.MediaType {
+	shapes := []*huma.Schema{a.schemas().Schema(one, true, ""), a.schemas().Schema(other, true, "")}
+	return map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{OneOf: shapes}}}
+}
 
 // maxMessages bounds how many messages one request may have.
 const maxMessages = 500
@@ -220,118 +261,4 @@ func (m *messageReader) done() message.Message {
 	}
 	m.message.Check(m.at, m.faults)
 	return m.message
-}
-
-// The walkers below go through JSON that is known to be valid.
-
-// walkObject calls field for each member of the object that b holds, with its name and its value's bytes.
-func walkObject(b []byte, field func(name string, value []byte)) {
-	i := bytes.IndexByte(b, '{') + 1
-	for {
-		i = space(b, i)
-		if b[i] == '}' {
-			return
-		}
-		if b[i] == ',' {
-			i = space(b, i+1)
-		}
-		end := skip(b, i)
-		name := textOf(b[i:end])
-		i = space(b, space(b, end)+1) // past the colon
-		end = skip(b, i)
-		field(name, b[i:end])
-		i = end
-	}
-}
-
-// walkArray calls item for each item of the array that b holds.
-func walkArray(b []byte, item func(value []byte)) {
-	i := 1
-	for {
-		i = space(b, i)
-		if b[i] == ']' {
-			return
-		}
-		if b[i] == ',' {
-			i = space(b, i+1)
-		}
-		end := skip(b, i)
-		item(b[i:end])
-		i = end
-	}
-}
-
-// space returns the place of the next byte that is not white space.
-func space(b []byte, i int) int {
-	for b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t' {
-		i++
-	}
-	return i
-}
-
-// skip returns where the value that begins at i ends.
-func skip(b []byte, i int) int {
-	depth := 0
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			i = skipText(b, i) - 1
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			if depth == 0 {
-				return i // a number or a word that the object or array ends with
-			}
-			depth--
-		case ',', ' ', '\n', '\r', '\t', ':':
-			if depth == 0 {
-				return i
-			}
-			continue
-		default:
-			continue
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
-	return i
-}
-
-// skipText returns where the string that begins at i ends.
-func skipText(b []byte, i int) int {
-	for i++; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
-}
-
-// textOf decodes a string.
-func textOf(quoted []byte) string {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1])
-	}
-	var s string
-	_ = json.Unmarshal(quoted, &s) // it is a valid string
-	return s
-}
-
-// depth returns how deep a value nests.
-func depth(b []byte) (deepest int) {
-	now := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			i = skipText(b, i) - 1
-		case '{', '[':
-			now++
-			deepest = max(deepest, now)
-		case '}', ']':
-			now--
-		}
-	}
-	return deepest
 }

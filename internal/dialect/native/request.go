@@ -3,6 +3,7 @@ package native
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -90,7 +91,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may be gone
+	_, _ = w.Write(body) //nolint:gosec // a problem is JSON, and nosniff; the client may be gone
 }
 
 // checkURL refuses what no path or query of ours contains and not every database can compare with: broken escapes, text that is not UTF-8,
@@ -168,7 +169,7 @@ func readBody(r *http.Request) ([]byte, error) {
 
 // bodyError says what a body that ends too early is: the client's fault.
 func bodyError(err error) error {
-	if err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return problem.New(problem.Invalid, "incomplete_body", "The body ended before the length that was announced.")
 	}
 	return err
@@ -187,13 +188,12 @@ func ifMatch(header string) (int64, error) {
 			Fields: []problem.FieldError{{Pointer: "If-Match", In: "header", Code: "too_many", Detail: "Give the one ETag that the change is made for."}},
 		}
 	}
-	tag, ok := strings.CutPrefix(header, `"`)
+	tag, opened := strings.CutPrefix(header, `"`)
 	tag, closed := strings.CutSuffix(tag, `"`)
-	version, err := strconv.ParseInt(tag, 10, 64)
-	if !ok || !closed || err != nil || version < 1 {
-		return -1, nil
+	if version, err := strconv.ParseInt(tag, 10, 64); err == nil && opened && closed && version > 0 {
+		return version, nil
 	}
-	return version, nil
+	return -1, nil
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

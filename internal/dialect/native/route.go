@@ -57,7 +57,9 @@ func write[I, O any](a *API, r route, do func(tx *db.Tx, c *call, in *I) (answer
 
 // configure is write for routes that change who subscribes to what: nobody else writes meanwhile. before runs outside of the transaction and
 // may take its time; what it returns is handed to do.
-func configure[I, O, B any](a *API, r route, before func(ctx context.Context, c *call, in *I) (B, error), do func(tx *db.Tx, c *call, in *I, b B) (answer[O], error)) {
+func configure[I, O, B any](
+	a *API, r route, before func(ctx context.Context, c *call, in *I) (B, error), do func(tx *db.Tx, c *call, in *I, b B) (answer[O], error),
+) {
 	change(a, r, before, do, func(ctx context.Context, request idempotency.Request, _ string, effect idempotency.Effect) (idempotency.Answer, bool, error) {
 		return a.Keep.DoConfiguring(ctx, request, effect)
 	})
@@ -185,7 +187,7 @@ func (a *API) responses(r route, in, out reflect.Type) map[string]*huma.Response
 	if hasField(in, "path") {
 		errors = append(errors, 404)
 	}
-	if _, has := in.FieldByName("Body"); has {
+	if r.method == http.MethodPost || r.method == http.MethodPatch {
 		errors = append(errors, 413, 415)
 	}
 	if _, has := in.FieldByName("IfMatch"); has {
