@@ -172,6 +172,15 @@ func TestBodiesThatAreNoJSON(t *testing.T) {
 	})
 }
 
+func TestWholeNumbersMayBeWrittenInAnyWay(t *testing.T) {
+	h := lite(t)
+	h.must(201, "POST", "/api/v1/events", `{`+goodEvent+`,"eventId":"EV"}`)
+	for _, two := range []string{"2", "2.0", "2e0", "0.2e1"} {
+		h.must(201, "POST", "/api/v1/inventory", `{"eventId":"EV","section":"A","row":"`+two+`","quantity":`+two+`,"price":1}`).want(t, "totalQuantity", 2)
+	}
+	h.must(400, "POST", "/api/v1/webhooks", `{"url":"http://127.0.0.1:9/","events":["*"],"retry":{"delays":[1e300]}}`).want(t, "errors.0.pointer", "/retry/delays/0")
+}
+
 func TestEscapesAreRead(t *testing.T) {
 	h := lite(t)
 	h.must(201, "POST", "/api/v1/events", `{"name":"\ud83c\udf89 \u00e9 \\ud83c","startLocal":"2037-08-14T20:30:00"}`).want(t, "name", `🎉 é \ud83c`)

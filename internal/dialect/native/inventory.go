@@ -142,7 +142,7 @@ type listingInputJSON struct {
 	EventID    string   `json:"eventId"`
 	Section    string   `json:"section" minLength:"1" maxLength:"100"`
 	Row        string   `json:"row" minLength:"1" maxLength:"100"`
-	Quantity   int      `json:"quantity,omitempty" minimum:"1" maximum:"1000000" doc:"May be left out where seats are given."`
+	Quantity   count    `json:"quantity,omitempty" minimum:"1" maximum:"1000000" doc:"May be left out where seats are given."`
 	Seats      []string `json:"seats,omitempty" nullable:"false" doc:"A label for each place, where places are numbered."`
 	Price      decimal  `json:"price" doc:"Of one ticket: a decimal string such as \"75.00\", or a number."`
 	Currency   string   `json:"currency,omitempty" doc:"ISO 4217; the event's when left out."`
@@ -160,10 +160,10 @@ func (in *listingInput) writeKey() string { return in.Body.EventID }
 func (a *API) createListing(tx *db.Tx, c *call, in *listingInput) (answer[listingJSON], error) {
 	b := in.Body
 	if b.Quantity == 0 {
-		b.Quantity = len(b.Seats)
+		b.Quantity = count(len(b.Seats))
 	}
 	l, err := a.Stock.Create(tx, c.Org, inventory.Input{
-		Event: id.Event(b.EventID), ExternalID: b.ExternalID, Section: b.Section, Row: b.Row, Quantity: b.Quantity, Seats: b.Seats,
+		Event: id.Event(b.EventID), ExternalID: b.ExternalID, Section: b.Section, Row: b.Row, Quantity: int(b.Quantity), Seats: b.Seats,
 		Price: b.Price.Decimal, Currency: money.Currency(b.Currency), SplitRule: inventory.Rule(b.SplitRule), Status: inventory.Status(b.Status),
 	})
 	if err != nil {
@@ -177,7 +177,7 @@ func (a *API) createListing(tx *db.Tx, c *call, in *listingInput) (answer[listin
 type listingPatchJSON struct {
 	Section       *string  `json:"section,omitempty" minLength:"1" maxLength:"100" nullable:"false"`
 	Row           *string  `json:"row,omitempty" minLength:"1" maxLength:"100" nullable:"false"`
-	TotalQuantity *int     `json:"totalQuantity,omitempty" minimum:"1" maximum:"1000000" nullable:"false" doc:"What is listed; not below what is sold."`
+	TotalQuantity *count   `json:"totalQuantity,omitempty" minimum:"1" maximum:"1000000" nullable:"false" doc:"What is listed; not below what is sold."`
 	Seats         []string `json:"seats,omitempty" nullable:"false" doc:"The labels, with more behind them or fewer of them."`
 	Price         *decimal `json:"price,omitempty"`
 	Currency      *string  `json:"currency,omitempty" nullable:"false" doc:"Only with price."`
@@ -199,7 +199,7 @@ func (a *API) changeListing(tx *db.Tx, c *call, in *listingPatch) (answer[listin
 	}
 	b := in.Body
 	p := inventory.Patch{
-		Version: version, ExternalID: b.ExternalID.to, Section: b.Section, Row: b.Row, Total: b.TotalQuantity, Seats: b.Seats,
+		Version: version, ExternalID: b.ExternalID.to, Section: b.Section, Row: b.Row, Total: (*int)(b.TotalQuantity), Seats: b.Seats,
 		Currency: (*money.Currency)(b.Currency), SplitRule: (*inventory.Rule)(b.SplitRule), Status: (*inventory.Status)(b.Status),
 	}
 	if b.Price != nil {

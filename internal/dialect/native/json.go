@@ -182,7 +182,10 @@ func unmarshal(body []byte, v any) error {
 		*tree, err = parse(body)
 		return err
 	}
-	return json.Unmarshal(body, v)
+	if err := json.Unmarshal(body, v); err != nil {
+		return errors.New("a value of the body has a form that is not understood") // its own words speak of our inside
+	}
+	return nil
 }
 
 // encode is how answers are written: without the escapes that only HTML needs, one line.

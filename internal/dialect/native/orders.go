@@ -120,7 +120,7 @@ type orderInputJSON struct {
 	ListingID string       `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
 	Section   string       `json:"section,omitempty"`
 	Row       string       `json:"row,omitempty"`
-	Quantity  int          `json:"quantity" minimum:"1" maximum:"20"`
+	Quantity  count        `json:"quantity" minimum:"1" maximum:"20"`
 	Customer  customerJSON `json:"customer"`
 	Payment   *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
 }
@@ -134,7 +134,7 @@ func (in *orderInput) writeKey() string { return in.Body.EventID }
 func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
 	b := in.Body
 	input := order.Input{
-		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: b.Quantity,
+		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
 		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
 	}
 	if b.Payment != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 type retryJSON struct {
-	Delays []int `json:"delays" nullable:"false" maxItems:"32" doc:"Seconds before the second, third, … attempt; none for no retry."`
+	Delays []count `json:"delays" nullable:"false" maxItems:"32" doc:"Seconds before the second, third, … attempt; none for no retry."`
 }
 
 type webhookJSON struct {
@@ -54,9 +54,9 @@ func newWebhook(e *endpoint.Endpoint, now time.Time) webhookJSON {
 		j.Headers = map[string]string{}
 	}
 	if e.Options.Retry != nil {
-		j.Retry = &retryJSON{Delays: make([]int, len(*e.Options.Retry))}
+		j.Retry = &retryJSON{Delays: make([]count, len(*e.Options.Retry))}
 		for i, d := range *e.Options.Retry {
-			j.Retry.Delays[i] = int(d / time.Second)
+			j.Retry.Delays[i] = count(d / time.Second)
 		}
 	}
 	switch {
@@ -126,7 +126,7 @@ type webhookInputJSON struct {
 	Retry       *retryJSON        `json:"retry,omitempty" doc:"The format's own retries when left out."`
 	Redact      bool              `json:"redact,omitempty"`
 	Headers     map[string]string `json:"headers,omitempty"`
-	RateLimit   int               `json:"rateLimit,omitempty" minimum:"0" maximum:"10000"`
+	RateLimit   count             `json:"rateLimit,omitempty" minimum:"0" maximum:"10000"`
 	Signature   string            `json:"signature,omitempty" doc:"Where the format has several: v1 or v1a."`
 	Ordered     bool              `json:"ordered,omitempty"`
 }
@@ -140,7 +140,7 @@ func (a *API) checkNew(ctx context.Context, _ *call, in *webhookInput) (endpoint
 	s := endpoint.Spec{
 		Format: b.Format, Events: b.Events, Description: b.Description, Inactive: b.Active != nil && !*b.Active,
 		Options: endpoint.Options{
-			Retry: b.Retry.durations(), Redact: b.Redact, Headers: b.Headers, RateLimit: b.RateLimit, Signature: b.Signature, Ordered: b.Ordered,
+			Retry: b.Retry.durations(), Redact: b.Redact, Headers: b.Headers, RateLimit: int(b.RateLimit), Signature: b.Signature, Ordered: b.Ordered,
 		},
 	}
 	var err error
@@ -193,7 +193,7 @@ type webhookPatchJSON struct {
 	Retry       optionalRetry      `json:"retry,omitempty" doc:"null for the format's own."`
 	Redact      *bool              `json:"redact,omitempty" nullable:"false"`
 	Headers     *map[string]string `json:"headers,omitempty" doc:"All of them: what is left out goes."`
-	RateLimit   *int               `json:"rateLimit,omitempty" minimum:"0" maximum:"10000" nullable:"false"`
+	RateLimit   *count             `json:"rateLimit,omitempty" minimum:"0" maximum:"10000" nullable:"false"`
 	Signature   *string            `json:"signature,omitempty" nullable:"false"`
 	Ordered     *bool              `json:"ordered,omitempty" nullable:"false"`
 }
@@ -208,7 +208,7 @@ func (a *API) checkChange(ctx context.Context, _ *call, in *webhookPatch) (endpo
 	b := in.Body
 	change := endpoint.Change{
 		Events: b.Events, Format: b.Format, Description: b.Description.to, Active: b.Active, Redact: b.Redact, Headers: b.Headers,
-		RateLimit: b.RateLimit, Signature: b.Signature, Ordered: b.Ordered,
+		RateLimit: (*int)(b.RateLimit), Signature: b.Signature, Ordered: b.Ordered,
 	}
 	if b.Retry.given {
 		delays := b.Retry.to.durations()
@@ -250,7 +250,7 @@ func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answ
 }
 
 type rotationJSON struct {
-	OverlapSeconds *int `json:"overlapSeconds,omitempty" minimum:"0" maximum:"604800" nullable:"false" doc:"How long both secrets are used; 86400 when left out."`
+	OverlapSeconds *count `json:"overlapSeconds,omitempty" minimum:"0" maximum:"604800" nullable:"false" doc:"How long both secrets are used; 86400 when left out."`
 }
 
 type rotationInput struct {

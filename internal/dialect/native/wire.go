@@ -1,7 +1,9 @@
 package native
 
 import (
+	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -61,6 +63,19 @@ func (decimal) Schema(huma.Registry) *huma.Schema {
 		Examples:    []any{"75.00", 75},
 		OneOf:       []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeNumber}},
 	}
+}
+
+// count is a whole number as a caller writes it: 2, 2.0 and 2e0 are the same number, and a whole one (JSON Schema's integer). The schema has
+// its bounds; what it lets through fits.
+type count int
+
+// UnmarshalJSON reads the number. What is none is left for the schema to refuse.
+func (c *count) UnmarshalJSON(b []byte) error {
+	const most = 1 << 53 // up to here every whole number is a float64
+	if f, err := strconv.ParseFloat(string(b), 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		*c = count(max(-most, min(f, most)))
+	}
+	return nil
 }
 
 // text is a text of a PATCH: left out, it stays; null or "" clears it.
