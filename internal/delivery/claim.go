@@ -75,8 +75,11 @@ const strayed = 10 * time.Minute
 // it, for one with its key that is under way whatever its number (transactions of several nodes may commit out of order), and for facts
 // before it that are still to be planned.
 const isFree = `d.state = 0 AND d.due <= $2 AND (d.owner <> $3 OR d.due <= $2 - $6)
-	AND (d.lane_key = 0 OR NOT EXISTS (SELECT 1 FROM deliveries p WHERE p.lane_key = d.lane_key AND p.lane_key <> 0 AND p.endpoint_id = $1 AND p.state = 0
-			AND (p.fact_seq < d.fact_seq OR p.owner <> 0 AND p.due > $2 AND p.fact_seq <> d.fact_seq))
+	AND (d.lane_key = 0 OR
+		NOT EXISTS (SELECT 1 FROM deliveries p WHERE p.lane_key = d.lane_key AND p.lane_key <> 0 AND p.endpoint_id = $1 AND p.state = 0
+			AND p.fact_seq < d.fact_seq)
+		AND NOT EXISTS (SELECT 1 FROM deliveries p WHERE p.lane_key = d.lane_key AND p.lane_key <> 0 AND +p.endpoint_id = $1 AND p.state = 0
+			AND p.owner <> 0 AND p.due > $2 AND p.fact_seq > d.fact_seq)
 		AND NOT EXISTS (SELECT 1 FROM delivery_wide w WHERE w.org_id = d.org_id AND w.fact_seq < d.fact_seq))`
 
 const lease = `UPDATE deliveries SET owner = $3, due = $4 FROM c

@@ -1,8 +1,9 @@
 package delivery
 
 import (
-	"encoding/json"
 	"hash/fnv"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -109,38 +110,52 @@ func laneKey(f *fact.Fact, to *endpoint.Endpoint) int64 {
 	return 1
 }
 
+// busyQueues looks each key and endpoint up in the index, once, however many deliveries wait: as a scalar subquery it cannot become a join.
+const busyQueues = `WITH k (x) AS (SELECT * FROM ints($1) AS l), e (x) AS (SELECT * FROM ints($2) AS l)
+	SELECT k.x, e.x FROM k, e WHERE (SELECT min(d.fact_seq) FROM deliveries d WHERE d.lane_key = k.x AND d.lane_key <> 0 AND d.endpoint_id = e.x
+		AND d.state = 0) IS NOT NULL
+	UNION ALL SELECT 0, org_id FROM delivery_wide WHERE org_id IN ints($3)`
+
+// numbers is a set, in the order in which they came.
+type numbers []int64
+
+func (n numbers) with(v int64) numbers {
+	if slices.Contains(n, v) {
+		return n
+	}
+	return append(n, v)
+}
+
+func (n numbers) list() string {
+	b := []byte{'['}
+	for i, v := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, v, 10)
+	}
+	return string(append(b, ']'))
+}
+
 // order marks those rows that have to wait for another with the same key, and all with a key while a fact of the organisation is still to be planned
 // for its many endpoints.
 func (p *plan) order() error {
 	if !p.keyed {
 		return nil
 	}
-	type place struct{ key, endpoint int64 }
-	var keys, orgs []int64
+	var keys, endpoints, orgs numbers
 	for _, it := range p.items {
 		if it.item != nil && it.key != 0 {
-			keys = append(keys, it.key)
-			if len(orgs) == 0 || orgs[len(orgs)-1] != it.org {
-				orgs = append(orgs, it.org)
-			}
+			keys, endpoints, orgs = keys.with(it.key), endpoints.with(it.id.Endpoint), orgs.with(it.org)
 		}
 	}
-	keyList, err := json.Marshal(keys)
-	if err != nil {
-		return err
-	}
-	orgList, err := json.Marshal(orgs)
-	if err != nil {
-		return err
-	}
 	const isOrg = 0 // no delivery has this key
-	waiting, err := db.All(p.tx, func(r db.Rows) (w place, err error) { return w, r.Scan(&w.key, &w.endpoint) },
-		`SELECT lane_key, endpoint_id FROM deliveries WHERE state = 0 AND lane_key <> 0 AND lane_key IN ints($1)
-		UNION ALL SELECT 0, org_id FROM delivery_wide WHERE org_id IN ints($2)`, string(keyList), string(orgList))
+	waiting, err := db.All(p.tx, func(r db.Rows) (q queue, err error) { return q, r.Scan(&q.key, &q.endpoint) }, busyQueues,
+		keys.list(), endpoints.list(), orgs.list())
 	if err != nil {
 		return err
 	}
-	busy := map[place]bool{}
+	busy := map[queue]bool{}
 	for _, w := range waiting {
 		busy[w] = true
 	}
@@ -149,8 +164,8 @@ func (p *plan) order() error {
 		if it.item == nil || it.key == 0 {
 			continue
 		}
-		at := place{it.key, it.id.Endpoint}
-		it.blocked = busy[at] || busy[place{isOrg, it.org}]
+		at := queue{it.id.Endpoint, it.key}
+		it.blocked = busy[at] || busy[queue{it.org, isOrg}]
 		busy[at] = true
 	}
 	return nil

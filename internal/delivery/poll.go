@@ -162,11 +162,13 @@ const pendingEndpoints = `WITH RECURSIVE e (endpoint_id) AS (
 
 type dueAt struct{ endpoint, at int64 }
 
+const dueText = pendingEndpoints + `
+	SELECT e.endpoint_id, (SELECT min(d.due) FROM deliveries d WHERE d.state = 0 AND d.endpoint_id = e.endpoint_id) FROM e
+	WHERE e.endpoint_id IS NOT NULL`
+
 // dueEndpoints lists the endpoints that have pending rows and when the earliest of each is due.
 func dueEndpoints(q db.Querier) ([]dueAt, error) {
-	return db.All(q, func(r db.Rows) (d dueAt, err error) { return d, r.Scan(&d.endpoint, &d.at) }, pendingEndpoints+`
-	SELECT e.endpoint_id, (SELECT min(d.due) FROM deliveries d WHERE d.state = 0 AND d.endpoint_id = e.endpoint_id) FROM e
-	WHERE e.endpoint_id IS NOT NULL`)
+	return db.All(q, func(r db.Rows) (d dueAt, err error) { return d, r.Scan(&d.endpoint, &d.at) }, dueText)
 }
 
 // scan looks at the whole table.

@@ -203,15 +203,18 @@ func (o *outcome) bare() {
 	o.out, o.head, o.detail = egress.Outcome{}, nil, ""
 }
 
+// Rows are found by the primary key, whatever a planner's statistics say: a thousand may have been leased at the same instant, and a million may be
+// pending since they were gathered. state and due are written so that their index does not fit.
 const updateOne = `UPDATE deliveries SET state = $1, due = $2, owner = 0, attempt = $3
-	WHERE endpoint_id = $4 AND fact_seq = $5 AND day = $6 AND org_id = $7 AND state = 0 AND owner = $8 AND attempt = $9 AND due = $10`
+	WHERE endpoint_id = $4 AND fact_seq = $5 AND day = $6 AND org_id = $7 AND state = 0 AND owner = $8 AND attempt = $9 AND due - $10 = 0`
 
-var updateDelivery = db.NewBulk(updateOne,
-	`UPDATE deliveries d SET state = u.state, due = u.due, owner = 0, attempt = u.attempt
+const updateMany = `UPDATE deliveries d SET state = u.state, due = u.due, owner = 0, attempt = u.attempt
 	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
 		AS u (state, due, attempt, endpoint_id, fact_seq, day, org_id, owner, was, lease)
 	WHERE d.endpoint_id = u.endpoint_id AND d.fact_seq = u.fact_seq AND d.day = u.day AND d.org_id = u.org_id
-		AND d.state = 0 AND d.owner = u.owner AND d.attempt = u.was AND d.due = u.lease`,
+		AND d.state + 0 = 0 AND d.owner = u.owner AND d.attempt = u.was AND d.due - u.lease = 0`
+
+var updateDelivery = db.NewBulk(updateOne, updateMany,
 	"bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint")
 
 var insertAttempts = db.BulkInsert("attempts", "ON CONFLICT DO NOTHING", "endpoint_id bigint", "fact_seq bigint", "n bigint", "day bigint", "org_id bigint",
