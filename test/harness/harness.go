@@ -172,6 +172,9 @@ func (h *House) Serve(t testing.TB, extra ...string) *Server {
 	}
 	t.Cleanup(func() {
 		s.Kill()
+		if trouble := s.Trouble(); trouble != "" {
+			t.Errorf("the server's log has %s", trouble)
+		}
 		if t.Failed() {
 			t.Logf("the server's log:\n%s", tail(s.Log(), 6000))
 		}

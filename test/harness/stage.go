@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +105,16 @@ func (s *Server) LogOf(requestID string) string {
 	return strings.Join(lines, "")
 }
 
+// Trouble is what the log says of panics and, from a binary built with the race detector, of races; usually nothing.
+func (s *Server) Trouble() string {
+	for _, word := range []string{"panic", "DATA RACE"} {
+		if _, after, found := strings.Cut(s.Log(), word); found {
+			return word + after[:min(len(after), 6000)]
+		}
+	}
+	return ""
+}
+
 // Main runs the tests of a binary that uses stages or PostgreSQL, ends what they share, and returns the exit status. When the whole run
 // was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called.
 func Main(m interface{ Run() int }, whole bool) int {
@@ -154,8 +163,8 @@ func (st *Stage) end(whole bool) bool {
 	if out, diag, err := st.Try("audit"); err != nil {
 		complain("audit: %v\n%s%s", err, out, diag)
 	}
-	if i := slices.IndexFunc(strings.Split(st.Log(), "\n"), func(l string) bool { return strings.Contains(l, "panic") }); i >= 0 {
-		complain("the server's log has a panic:\n%s", tail(st.Log(), 6000))
+	if trouble := st.Trouble(); trouble != "" {
+		complain("the server's log has %s", trouble)
 	}
 	return well
 }
