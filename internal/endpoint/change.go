@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -36,6 +37,9 @@ func (b *Book) Update(tx *db.Tx, org int64, i id.Webhook, c Change, ifVersion in
 	b.apply(e, c)
 	if err := b.validate(e); err != nil {
 		return nil, err
+	}
+	if reflect.DeepEqual(*e, was) {
+		return e, nil // the version grows with changes only
 	}
 	if e.Enabled() && !was.Enabled() || e.URL != was.URL {
 		// What failed before says nothing about what is sent from now on; without this, the next failure would disable it again.
