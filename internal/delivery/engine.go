@@ -30,6 +30,7 @@ type Config struct {
 	Room    int // deliveries queued for one endpoint while it is well; 1024
 
 	Lease      time.Duration // 90 s; made longer where an attempt and its settling could outlast it
+	Margin     time.Duration // what settling may take beyond an attempt; 5 s
 	Poll       time.Duration // how often the table is looked at without a reason; 1 s
 	Grace      time.Duration // how long attempts under way may take when the engine stops; 10 s
 	Beat       time.Duration // how often a node says that it lives; 2 s
@@ -47,6 +48,7 @@ func (c *Config) defaults() {
 	def(&c.Workers, 16)
 	def(&c.Room, 1024)
 	def(&c.Lease, 90*time.Second)
+	def(&c.Margin, 5*time.Second)
 	def(&c.Poll, time.Second)
 	def(&c.Grace, 10*time.Second)
 	def(&c.Beat, 2*time.Second)
@@ -56,7 +58,7 @@ func (c *Config) defaults() {
 	def(&c.WideLimit, 100)
 	def(&c.CircuitMin, 8)
 	for _, d := range c.Dialects {
-		c.Lease = max(c.Lease, 2*(d.Policy().timeout()+leaseMargin))
+		c.Lease = max(c.Lease, 2*(d.Policy().timeout()+c.Margin))
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

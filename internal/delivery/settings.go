@@ -76,10 +76,8 @@ func (s settings) rate() int {
 	return s.to.Options.RateLimit
 }
 
-const (
-	leaseMargin = 5 * time.Second // what settling may take beyond an attempt
-	longestWait = 2 * time.Second // about so long a worker waits for the rate limit; longer waits are spent in the table
-)
+// longestWait is about how long a worker waits for the rate limit; longer waits are spent in the table.
+const longestWait = 2 * time.Second
 
 // ready tells whether an item may be sent now, and with which settings; it waits for the rate limit. What may not is given back, and whoever
 // claims it then decides what becomes of it.
@@ -100,7 +98,7 @@ func (l *lane) ready(it *item) (settings, bool) {
 			return s, false
 		}
 	}
-	if l.e.stopped.Load() || time.Until(it.until) < s.policy.timeout()+leaseMargin {
+	if l.e.stopped.Load() || time.Until(it.until) < s.policy.timeout()+l.e.Margin {
 		l.e.settler.giveBack(it, 0)
 		return s, false
 	}

@@ -1,0 +1,292 @@
+package delivery_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+)
+
+// brief has leases that end while the queue is still being worked off.
+func brief(c *delivery.Config) {
+	c.Dialects = []delivery.Dialect{plain{timeout: 300 * time.Millisecond}}
+	c.Margin, c.Lease = 100*time.Millisecond, 800*time.Millisecond
+}
+
+// each of the ids once, as long as nothing is sent again.
+func assertOnce(t *testing.T, got []received, want int) {
+	t.Helper()
+	times := map[string]int{}
+	for _, g := range got {
+		times[g.id]++
+	}
+	if len(times) != want {
+		t.Errorf("%d different deliveries arrived, want %d", len(times), want)
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("delivery %s arrived %d times, want once", id, n)
+		}
+	}
+}
+
+func (h *house) audited() {
+	h.t.Helper()
+	if bad, err := delivery.Audit(h.db.Read(h.t.Context())); err != nil || len(bad) > 0 {
+		h.t.Errorf("Audit: %v, %v", bad, err)
+	}
+}
+
+func TestQueueThatOutlastsItsLeaseIsSentOnce(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, func(c *delivery.Config) { brief(c); c.Workers = 2 })
+		r := receive(t, func(received) int { time.Sleep(50 * time.Millisecond); return 200 })
+		e := h.subscribe(r.URL, endpoint.Options{})
+		const n = 80 // two seconds' work
+		h.publish("", slices.Collect(upTo(n))...)
+		h.settled(e, "delivered", n)
+		assertOnce(t, r.await(t, n), n)
+		h.audited()
+	})
+}
+
+func upTo(n int) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// While the database takes no writes, what was delivered waits to be written down, beyond the end of its lease, and is not sent again.
+func TestWhatWasSentIsNotSentAgainWhenTheDatabaseRecovers(t *testing.T) {
+	rename := func(t *testing.T, d *db.DB, from, to string) {
+		if err := d.WriteAlone(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec("ALTER TABLE " + from + " RENAME TO " + to)
+			return err
+		}); err != nil {
+			t.Fatalf("rename %s: %v", from, err)
+		}
+	}
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, brief)
+		arrived, goOn := make(chan struct{}, 10), make(chan struct{})
+		r := receive(t, func(received) int { arrived <- struct{}{}; <-goOn; return 200 })
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1, 2, 3)
+		for range 3 {
+			<-arrived
+		}
+		rename(t, d, "attempts", "attempts_away")
+		rename(t, d, "envelopes", "envelopes_away")
+		close(goOn)
+		time.Sleep(2 * time.Second) // the leases end
+		rename(t, d, "attempts_away", "attempts")
+		rename(t, d, "envelopes_away", "envelopes")
+		h.settled(e, "delivered", 3)
+		assertOnce(t, r.await(t, 3), 3)
+		h.audited()
+	})
+}
+
+func TestLeaseOfANodeThatVanishedEnds(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := assemble(t, d, nil)
+		r := receive(t, nil)
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			n, err := tx.Exec("UPDATE deliveries SET owner = 12345, due = $1 WHERE state = 0", tx.Micros()+time.Second.Microseconds())
+			if n != 1 {
+				err = errors.Join(err, errors.New("no row to lease"))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		h.start()
+		got := r.await(t, 1)
+		if waited := got[0].at.Sub(began); waited < 500*time.Millisecond {
+			t.Errorf("sent after %v, while another held the lease for a second", waited)
+		}
+		h.settled(e, "delivered", 1)
+	})
+}
+
+// A row that went to somebody else is not settled by whoever held it before.
+func TestOldLeaseChangesNothing(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		arrived, goOn := make(chan struct{}, 1), make(chan struct{})
+		r := receive(t, func(g received) int {
+			if g.try == 1 {
+				arrived <- struct{}{}
+				<-goOn
+				return 500
+			}
+			return 200
+		})
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		<-arrived
+		// The lease is taken away and given to the same node once more.
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			_, err := tx.Exec("UPDATE deliveries SET owner = 0, due = $1 WHERE state = 0", tx.Micros())
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		h.settled(e, "delivered", 1)
+		close(goOn)
+		if err := h.stop(); err != nil {
+			t.Fatalf("stop: %v", err)
+		}
+		if rec := h.settled(e, "delivered", 1)[0]; len(rec.Attempts) != 1 || rec.Attempts[0].Status != 200 {
+			t.Errorf("attempts are %+v, want only the one of the lease that counts", rec.Attempts)
+		}
+	})
+}
+
+func TestStopEndsHangingAttempts(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, func(c *delivery.Config) { c.Grace = 200 * time.Millisecond })
+		block := make(chan struct{})
+		defer close(block)
+		r := receive(t, func(g received) int {
+			if g.try == 1 {
+				<-block
+			}
+			return 200
+		})
+		e := h.subscribe(r.URL, endpoint.Options{})
+		h.publish("", 1)
+		r.await(t, 1)
+		began := time.Now()
+		if err := h.stop(); err != nil {
+			t.Fatalf("stop: %v", err)
+		}
+		if took := time.Since(began); took > 4*time.Second { // the attempt's own deadline is later
+			t.Errorf("stopping took %v with a grace of 200 ms", took)
+		}
+		next := open(t, d, nil)
+		if rec := next.settled(e, "delivered", 1)[0]; len(rec.Attempts) != 1 {
+			t.Errorf("attempts are %+v, want one: that which was ended counts as not made", rec.Attempts)
+		}
+	})
+}
+
+// node opens another connection to a PostgreSQL database, as another node would.
+func node(t *testing.T, c db.Config, name string, change func(*delivery.Config)) *house {
+	t.Helper()
+	return assemble(t, dbtest.Open(t, c), func(c *delivery.Config) {
+		c.NodeName, c.Beat, c.Dead = name, 100*time.Millisecond, time.Second
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func TestNodesShareTheWorkAndSendNothingTwice(t *testing.T) {
+	t.Parallel()
+	c := dbtest.PostgreSQL(t)
+	a, b := node(t, c, "a", nil), node(t, c, "b", nil)
+	r := receive(t, func(g received) int {
+		if g.n%10 == 3 && g.try == 1 {
+			return 500
+		}
+		return 200
+	})
+	e := a.subscribe(r.URL, endpoint.Options{})
+	a.start()
+	b.start()
+	for i := range 50 {
+		a.publish("", 4*i, 4*i+1)
+		b.publish("", 4*i+2, 4*i+3)
+	}
+	a.settled(e, "delivered", 200)
+	times := map[string]int{}
+	for _, g := range r.await(t, 220) {
+		times[g.id]++
+		if want := 1; g.n%10 == 3 {
+			want = 2
+			if times[g.id] > want {
+				t.Errorf("fact %d arrived %d times, want %d", g.n, times[g.id], want)
+			}
+		} else if times[g.id] > want {
+			t.Errorf("fact %d arrived %d times, want %d", g.n, times[g.id], want)
+		}
+	}
+	a.audited()
+}
+
+func TestWorkOfADeadNodeIsTakenOver(t *testing.T) {
+	t.Parallel()
+	c := dbtest.PostgreSQL(t)
+	block := make(chan struct{})
+	r := receive(t, func(g received) int {
+		if g.try == 1 {
+			<-block
+		}
+		return 200
+	})
+	t.Cleanup(func() { close(block) })
+	dies := node(t, c, "dies", nil)
+	e := dies.subscribe(r.URL, endpoint.Options{})
+	dies.start()
+	dies.publish("", 1, 2)
+	r.await(t, 2)
+	if err := dies.db.Close(); err != nil { // it can say nothing any more
+		t.Fatal(err)
+	}
+	dies.dead = true
+	lives := node(t, c, "lives", nil)
+	lives.start()
+	lives.settled(e, "delivered", 2) // long before the leases of 90 s end
+}
+
+func TestNodeThatWasTakenForDeadIsSeenAgain(t *testing.T) {
+	t.Parallel()
+	c := dbtest.PostgreSQL(t)
+	h := node(t, c, "stalled", nil)
+	r := receive(t, nil)
+	e := h.subscribe(r.URL, endpoint.Options{})
+	h.start()
+	h.publish("", 1)
+	h.settled(e, "delivered", 1)
+	ended := func() int {
+		n, err := db.One(h.db.Read(t.Context()), db.Value[int], "SELECT count(*) FROM nodes WHERE name = 'stalled' AND ended_at IS NOT NULL")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := h.db.WriteAlone(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec("UPDATE nodes SET ended_at = $1", tx.Micros())
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the node counts as alive again", func() bool { return ended() == 0 })
+	h.publish("", 2)
+	h.settled(e, "delivered", 2)
+	h.audited()
+}
+
+// eventually waits for something to become true.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 20 s and it is not so: %s", what)
+		}
+	}
+}
