@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -324,7 +325,7 @@ func TestDeliveriesForADisabledEndpointAreKeptAndRecovered(t *testing.T) {
 		o.Call(t, 202, "POST", "/api/v1/messages", body{"event": "acme.x", "data": body{"n": 2}})
 		eventually(t, func() bool {
 			states := column(t, o.Call(t, 200, "GET", path+"/deliveries", nil), "data", "state")
-			return len(states) == 2 && slices.Contains(states, "skipped")
+			return len(states) == 2 && slices.Contains(states, "skipped") && slices.Contains(states, "failed")
 		})
 		if n := len(h.All()); n != 1 {
 			t.Errorf("%d requests came to the endpoint that said 410", n)
@@ -333,7 +334,15 @@ func TestDeliveriesForADisabledEndpointAreKeptAndRecovered(t *testing.T) {
 		o.Call(t, 200, "PATCH", path, body{"active": true})
 		if a := try(t, o.Client, "POST", path+"/recover", body{"since": since}); a.Status/100 != 2 {
 			t.Fatalf("recover = %d %s", a.Status, a.Body)
+		} else {
+			expect(t, a.Body, "recovered", 2)
 		}
+		t.Cleanup(func() {
+			if t.Failed() {
+				a, _ := o.Do(context.Background(), "GET", path+"/deliveries", nil)
+				t.Logf("deliveries: %s", a.Body)
+			}
+		})
 		h.Await(t, soon, func(all []harness.Got) bool { return ok(all) == 2 })
 	})
 }
