@@ -19,8 +19,10 @@ func TestAListingShowsWhatIsForSaleAndWhatWasListed(t *testing.T) {
 		if got := a.Header.Get("Location"); !strings.HasSuffix(got, "/api/v1/inventory/"+id) {
 			t.Errorf("Location is %q", got)
 		}
-		want := []any{"listingId", listingHex, "eventId", ev, "section", "101", "row", "A", "quantity", 10, "totalQuantity", 10, "price", "75.00", "currency", "USD",
-			"splitRule", "any", "externalId", "ext-1", "status", "active"}
+		want := []any{
+			"listingId", listingHex, "eventId", ev, "section", "101", "row", "A", "quantity", 10, "totalQuantity", 10, "price", "75.00", "currency", "USD",
+			"splitRule", "any", "externalId", "ext-1", "status", "active",
+		}
 		expect(t, a.Body, want...)
 		expect(t, o.Call(t, 200, "GET", "/api/v1/inventory/"+id, nil).Body, want...)
 

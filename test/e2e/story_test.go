@@ -306,11 +306,12 @@ func signed(t *testing.T, h *hook, g harness.Got) {
 		t.Fatalf("not base64: %.12q… or %q", h.Secret, value)
 	}
 	right := false
-	if version == "v1" {
+	switch version {
+	case "v1":
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(content))
 		right = hmac.Equal(mac.Sum(nil), signature)
-	} else if version == "v1a" {
+	case "v1a":
 		right = ed25519.Verify(key, []byte(content), signature)
 	}
 	if !right {

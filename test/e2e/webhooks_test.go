@@ -29,8 +29,10 @@ func TestAWebhookIsMadeReadChangedAndDeleted(t *testing.T) {
 		}
 		path := "/api/v1/webhooks/" + id
 		secret := text(t, a, "secret")
-		patched := o.Call(t, 200, "PATCH", path, body{"url": "https://example.com/other", "events": []string{"*"}, "active": false, "retry": body{"delays": []int{1, 2}}, "rateLimit": 5,
-			"redact": true, "headers": body{"X-Team": "blue"}})
+		patched := o.Call(t, 200, "PATCH", path, body{
+			"url": "https://example.com/other", "events": []string{"*"}, "active": false, "retry": body{"delays": []int{1, 2}}, "rateLimit": 5,
+			"redact": true, "headers": body{"X-Team": "blue"},
+		})
 		for _, source := range []harness.Answer{patched, o.Call(t, 200, "GET", path, nil)} {
 			expect(t, source.Body, "url", "https://example.com/other", "events.0", "*", "active", false, "rateLimit", 5, "redact", true,
 				"headers.X-Team", "blue", "secret", absent{})

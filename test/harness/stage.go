@@ -137,7 +137,7 @@ func (f mainFunc) Run() int { return f() }
 
 // end stops a stage's server and says whether all was well with it.
 func (st *Stage) end(whole bool) bool {
-	defer os.RemoveAll(filepath.Dir(st.Data)) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(filepath.Dir(st.Data))
 	if st.Server == nil {
 		return true
 	}
