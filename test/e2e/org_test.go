@@ -124,6 +124,16 @@ var schemes = map[string]webhook.Scheme{
 	"": webhook.Pullup, "portal": webhook.Portal, "pullup": webhook.Pullup, "standard": webhook.Standard, "cloudevents": webhook.Standard,
 }
 
+// noticed publishes messages until a receiver that was made beside the server hears one. A server notices what was
+// made beside it within a second (design, decision 13).
+func noticed(t *testing.T, c *harness.Client, r *harness.Receiver) {
+	t.Helper()
+	eventually(t, func() bool {
+		c.Call(t, 202, "POST", "/api/v1/messages", body{"event": "mark.hello", "data": body{}})
+		return len(r.All()) > 0
+	})
+}
+
 // name is the event that a delivery tells, as its format calls it.
 func name(g harness.Got) string {
 	var b struct{ Event, Type string }
