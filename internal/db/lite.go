@@ -45,8 +45,10 @@ func openLite(c Config) (*lite, error) {
 		return nil, err
 	}
 	q := url.Values{}
-	for _, p := range []string{"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)", "temp_store(MEMORY)",
-		"journal_size_limit(67108864)", "cache_size(-32768)"} {
+	for _, p := range []string{
+		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)", "temp_store(MEMORY)",
+		"journal_size_limit(67108864)", "cache_size(-32768)",
+	} {
 		q.Add("_pragma", p)
 	}
 	if c.MaxPages > 0 {

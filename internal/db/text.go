@@ -71,7 +71,8 @@ func pieces(sql string) func(yield func(code, rest string) bool) {
 
 // opaque is the length of the string, quoted name or comment that sql begins with, 0 when it begins with something else.
 func opaque(sql string) int {
-	begin, end := 1, ""
+	begin := 1
+	var end string
 	switch {
 	case sql[0] == '\'' || sql[0] == '"':
 		end = sql[:1] // a doubled quote ends one string and begins the next, which comes to the same

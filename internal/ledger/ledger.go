@@ -46,8 +46,10 @@ type Ledger struct {
 // Open opens the log of a migrated database. The planner may be nil where nothing is delivered, as in tests.
 func Open(ctx context.Context, d *db.DB, p Planner) (*Ledger, error) {
 	l := &Ledger{db: d, planner: p}
-	columns := []string{"seq bigint", "day bigint", "org_id bigint", "kind text", "subject text", "version bigint", "at bigint", "key text",
-		"only_endpoint bigint", "private boolean", "data text"}
+	columns := []string{
+		"seq bigint", "day bigint", "org_id bigint", "kind text", "subject text", "version bigint", "at bigint", "key text",
+		"only_endpoint bigint", "private boolean", "data text",
+	}
 	if d.Engine() == db.PostgreSQL {
 		if err := l.openEpoch(ctx); err != nil {
 			return nil, fmt.Errorf("open ledger: %w", err)

@@ -19,8 +19,17 @@ func TestParse(t *testing.T) {
 		currency money.Currency
 		want     int64
 	}{
-		{"75", "EUR", 7500}, {"75.0", "EUR", 7500}, {"75.00", "EUR", 7500}, {"75.000000", "EUR", 7500}, {"0.01", "USD", 1}, {"0", "USD", 0},
-		{"00075.5", "EUR", 7550}, {"75", "JPY", 75}, {"75.00", "JPY", 75}, {"1.234", "KWD", 1234}, {"1.2345", "CLF", 12345},
+		{"75", "EUR", 7500},
+		{"75.0", "EUR", 7500},
+		{"75.00", "EUR", 7500},
+		{"75.000000", "EUR", 7500},
+		{"0.01", "USD", 1},
+		{"0", "USD", 0},
+		{"00075.5", "EUR", 7550},
+		{"75", "JPY", 75},
+		{"75.00", "JPY", 75},
+		{"1.234", "KWD", 1234},
+		{"1.2345", "CLF", 12345},
 		{"9999999999999999.99", "EUR", 999999999999999999},
 	} {
 		got, err := money.Parse(c.text, c.currency)
@@ -33,14 +42,33 @@ func TestParse(t *testing.T) {
 		currency money.Currency
 		want     string
 	}{
-		{"", "EUR", "decimal amount"}, {".5", "EUR", "decimal amount"}, {"5.", "EUR", "decimal amount"}, {"-1", "EUR", "decimal amount"},
-		{"+1", "EUR", "decimal amount"}, {"1e3", "EUR", "decimal amount"}, {"1,000.00", "EUR", "decimal amount"}, {"1.0.0", "EUR", "decimal amount"},
-		{" 1", "EUR", "decimal amount"}, {"1 ", "EUR", "decimal amount"}, {"１", "EUR", "decimal amount"}, {"0x10", "EUR", "decimal amount"},
-		{"NaN", "EUR", "decimal amount"}, {"∞", "EUR", "decimal amount"}, {"1_000", "EUR", "decimal amount"},
+		{"", "EUR", "decimal amount"},
+		{".5", "EUR", "decimal amount"},
+		{"5.", "EUR", "decimal amount"},
+		{"-1", "EUR", "decimal amount"},
+		{"+1", "EUR", "decimal amount"},
+		{"1e3", "EUR", "decimal amount"},
+		{"1,000.00", "EUR", "decimal amount"},
+		{"1.0.0", "EUR", "decimal amount"},
+		{" 1", "EUR", "decimal amount"},
+		{"1 ", "EUR", "decimal amount"},
+		{"１", "EUR", "decimal amount"},
+		{"0x10", "EUR", "decimal amount"},
+		{"NaN", "EUR", "decimal amount"},
+		{"∞", "EUR", "decimal amount"},
+		{"1_000", "EUR", "decimal amount"},
 		{strings.Repeat("9", 1_000_000) + "x", "EUR", "decimal amount"},
-		{"0.001", "EUR", "2 decimal digits at most"}, {"0.1", "JPY", "0 decimal digits at most"}, {"1.0001", "KWD", "3 decimal digits at most"},
-		{"10000000000000000.00", "EUR", "too large"}, {strings.Repeat("9", 1_000_000), "EUR", "too large"},
-		{"1", "", "ISO 4217"}, {"1", "eur", "ISO 4217"}, {"1", "EURO", "ISO 4217"}, {"1", "XXX", "ISO 4217"}, {"1", "U D", "ISO 4217"}, {"1", "D A", "ISO 4217"},
+		{"0.001", "EUR", "2 decimal digits at most"},
+		{"0.1", "JPY", "0 decimal digits at most"},
+		{"1.0001", "KWD", "3 decimal digits at most"},
+		{"10000000000000000.00", "EUR", "too large"},
+		{strings.Repeat("9", 1_000_000), "EUR", "too large"},
+		{"1", "", "ISO 4217"},
+		{"1", "eur", "ISO 4217"},
+		{"1", "EURO", "ISO 4217"},
+		{"1", "XXX", "ISO 4217"},
+		{"1", "U D", "ISO 4217"},
+		{"1", "D A", "ISO 4217"},
 	} {
 		_, err := money.Parse(c.text, c.currency)
 		if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 200 {
@@ -112,9 +140,17 @@ func TestAmountsPrintTheirDigits(t *testing.T) {
 		currency     money.Currency
 		text, number string
 	}{
-		{7500, "EUR", "75.00", "75"}, {15066, "EUR", "150.66", "150.66"}, {11850, "EUR", "118.50", "118.5"}, {1, "EUR", "0.01", "0.01"},
-		{0, "EUR", "0.00", "0"}, {75, "JPY", "75", "75"}, {700, "JPY", "700", "700"}, {5, "KWD", "0.005", "0.005"}, {-150, "EUR", "-1.50", "-1.5"},
-		{math.MaxInt64, "EUR", "92233720368547758.07", "92233720368547758.07"}, {math.MinInt64, "EUR", "-92233720368547758.08", "-92233720368547758.08"},
+		{7500, "EUR", "75.00", "75"},
+		{15066, "EUR", "150.66", "150.66"},
+		{11850, "EUR", "118.50", "118.5"},
+		{1, "EUR", "0.01", "0.01"},
+		{0, "EUR", "0.00", "0"},
+		{75, "JPY", "75", "75"},
+		{700, "JPY", "700", "700"},
+		{5, "KWD", "0.005", "0.005"},
+		{-150, "EUR", "-1.50", "-1.5"},
+		{math.MaxInt64, "EUR", "92233720368547758.07", "92233720368547758.07"},
+		{math.MinInt64, "EUR", "-92233720368547758.08", "-92233720368547758.08"},
 	} {
 		a := money.Amount{Minor: c.minor, Currency: c.currency}
 		if a.String() != c.text || a.Number() != c.number {

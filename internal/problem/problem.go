@@ -86,8 +86,10 @@ func Field(pointer, code, detail string, args ...any) *Error {
 	if len(args) > 0 {
 		detail = fmt.Sprintf(detail, args...)
 	}
-	return &Error{Kind: Invalid, Code: "validation_failed", Detail: "The request is not valid; see errors.",
-		Fields: []FieldError{{Pointer: pointer, Code: code, Detail: detail}}}
+	return &Error{
+		Kind: Invalid, Code: "validation_failed", Detail: "The request is not valid; see errors.",
+		Fields: []FieldError{{Pointer: pointer, Code: code, Detail: detail}},
+	}
 }
 
 // Fields collects field problems, so that a caller learns of all of them at once.

@@ -54,7 +54,7 @@ func TestWhatWasAcknowledgedSurvivesSIGKILL(t *testing.T) {
 			if round == 0 {
 				furnish(t, s.Client(key))
 			}
-			load(s, key, p, time.Duration(50+rand.IntN(900))*time.Millisecond) //nolint:gosec // a random moment, not a secret
+			load(s, key, p, time.Duration(50+rand.IntN(900))*time.Millisecond)
 		}
 		s := h.Serve(t)
 		check(t, s.Client(key), p, portal, standard)
@@ -70,8 +70,10 @@ func TestWhatWasAcknowledgedSurvivesSIGKILL(t *testing.T) {
 
 func furnish(t *testing.T, c *harness.Client) {
 	t.Helper()
-	c.Call(t, 201, "POST", "/api/v1/events", map[string]any{"eventId": "CRASH", "name": "Crash Night", "startLocal": "2031-05-01T20:00:00", "timezone": "Europe/Berlin",
-		"venue": "Crash Hall", "city": "Berlin", "country": "DE", "currency": "EUR"})
+	c.Call(t, 201, "POST", "/api/v1/events", map[string]any{
+		"eventId": "CRASH", "name": "Crash Night", "startLocal": "2031-05-01T20:00:00", "timezone": "Europe/Berlin",
+		"venue": "Crash Hall", "city": "Berlin", "country": "DE", "currency": "EUR",
+	})
 	for i := range 4 {
 		c.Call(t, 201, "POST", "/api/v1/inventory", map[string]any{"eventId": "CRASH", "section": fmt.Sprint(i), "row": "A", "quantity": 50000, "price": "10.00"})
 	}
@@ -100,8 +102,10 @@ func load(s *harness.Server, key string, p *promised, after time.Duration) {
 }
 
 func sell(ctx context.Context, c *harness.Client, p *promised, i int) {
-	a, err := c.Do(ctx, "POST", "/api/v1/orders", map[string]any{"eventId": "CRASH", "section": fmt.Sprint(i % 4), "row": "A", "quantity": 1,
-		"customer": map[string]any{"email": "buyer@example.com", "phone": map[string]any{"number": "5551234567", "countryCode": "+1"}}})
+	a, err := c.Do(ctx, "POST", "/api/v1/orders", map[string]any{
+		"eventId": "CRASH", "section": fmt.Sprint(i % 4), "row": "A", "quantity": 1,
+		"customer": map[string]any{"email": "buyer@example.com", "phone": map[string]any{"number": "5551234567", "countryCode": "+1"}},
+	})
 	if err != nil || a.Status != 201 {
 		return
 	}
