@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,15 +96,19 @@ func (c *keyListCmd) Run(ctx context.Context, p *program) error {
 
 type keyRevokeCmd struct {
 	ID   string `arg:"" name:"id" help:"The key's id, key_…; never the key itself."`
+	Org  string `help:"The organisation's slug, to be sure; the id alone says whose key it is." placeholder:"SLUG"`
 	JSON bool   `name:"json" help:"Answer {\"id\", \"revoked\"}."`
-	ofOrg
+	place
 }
 
 // Run ends the key.
 func (c *keyRevokeCmd) Run(ctx context.Context, p *program) error {
-	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
-		err := core.DB.Write(ctx, "", func(tx *db.Tx) error { return org.RevokeKey(tx, o.No, id.Key(c.ID)) })
+	return c.within(ctx, p, func(core *app.Core) error {
+		owner, err := c.owner(core.DB.Read(ctx))
 		if err != nil {
+			return err
+		}
+		if err := core.DB.Write(ctx, "", func(tx *db.Tx) error { return org.RevokeKey(tx, owner, id.Key(c.ID)) }); err != nil {
 			return err
 		}
 		if c.JSON {
@@ -115,6 +120,28 @@ func (c *keyRevokeCmd) Run(ctx context.Context, p *program) error {
 		p.printf("Revoked %s. A running server refuses it within a second.\n", c.ID)
 		return nil
 	})
+}
+
+// owner finds the organisation whose key it is; 0, which has no keys, when there is none.
+func (c *keyRevokeCmd) owner(q db.Querier) (int64, error) {
+	if c.Org != "" {
+		o, err := org.BySlug(q, c.Org)
+		return o.No, err
+	}
+	all, err := org.All(q)
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range all {
+		keys, err := org.Keys(q, o.No)
+		if err != nil {
+			return 0, err
+		}
+		if slices.ContainsFunc(keys, func(k org.Key) bool { return k.ID == id.Key(c.ID) }) {
+			return o.No, nil
+		}
+	}
+	return 0, nil
 }
 
 // scopes lists what a key may do in as few words as say it.

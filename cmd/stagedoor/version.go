@@ -8,7 +8,8 @@ import (
 )
 
 type versionCmd struct {
-	JSON bool `name:"json" help:"Answer {\"version\", \"commit\", …}."`
+	JSON  bool `name:"json" help:"Answer {\"version\", \"commit\", …}."`
+	place      // taken as by every command, and not looked at
 }
 
 type versionJSON struct {
