@@ -13,6 +13,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
 )
 
 // Codes of attempts that failed on our side, beside those of package egress. They say nothing about the receiver.
@@ -68,20 +69,25 @@ func (e *Engine) envelope(it *item, s settings) (*envelope, error) {
 	return v, v.err
 }
 
-// body makes an envelope's bytes, or finds those that were kept. A dialect that panics over a fact must not end the server, which would meet the
-// same fact again when it starts.
-func (e *Engine) body(it *item, s settings, v *envelope) (body []byte, err error) {
+// body makes an envelope's bytes, or finds those that were kept.
+func (e *Engine) body(it *item, s settings, v *envelope) ([]byte, error) {
+	if v.again {
+		if body, err := e.kept(e.DB.Read(context.Background()), it.id.Seq, v.variant); body != nil || err != nil {
+			return body, err
+		}
+	}
+	return s.render(context.Background(), it.fact)
+}
+
+// render has the dialect make an envelope. One that panics over a fact must not end the server, which would meet the same fact again when it
+// starts.
+func (s settings) render(ctx context.Context, f *fact.Fact) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if v.again {
-		if body, err = e.kept(e.DB.Read(context.Background()), it.id.Seq, v.variant); body != nil || err != nil {
-			return body, err
-		}
-	}
-	return s.dialect.Render(context.Background(), it.fact, s.to)
+	return s.dialect.Render(ctx, f, s.to)
 }
 
 // kept returns a body that was kept, or nil when there is none.

@@ -162,7 +162,7 @@ func (w *want) claim(tx *db.Tx, node, until int64) (err error) {
 	}
 	w.items, err = db.All(tx, read, claimDue, w.lane.number, tx.Micros(), node, until, w.n, strayed.Microseconds(), from, to)
 	if err == nil {
-		w.lane.looked(from, to, tx.Micros(), len(w.items), w.n)
+		w.lane.looked(from, to, tx.Micros(), w)
 	}
 	return err
 }
@@ -187,20 +187,23 @@ func (l *lane) window(tx *db.Tx) (from, to int64, err error) {
 }
 
 // looked notes what a claim has looked at: where the next one begins, and that there may be rows that wait for others.
-func (l *lane) looked(from, to, now int64, got, wanted int) {
+func (l *lane) looked(from, to, now int64, w *want) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, it := range w.items {
+		l.keyed = l.keyed || it.key != 0
+	}
 	if !l.keyed {
 		return
 	}
 	l.blocked = time.Now()
 	switch {
-	case got == wanted:
+	case len(w.items) == w.n:
 		l.from = from
 	case to < now:
 		l.from = to + 1
-		pause := shortest
-		if got == 0 {
+		pause := grain
+		if len(w.items) == 0 {
 			pause = 50 * time.Millisecond // a long way of nothing but rows that wait must not take all of the writer's time
 		}
 		l.e.poller.at(l.number, time.Now().Add(pause))

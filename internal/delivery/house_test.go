@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +29,10 @@ import (
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "6") // most of the tests wait for time to pass
+	dbtest.Main(m)
+}
 
 const org = 7
 
@@ -261,4 +266,35 @@ func (h *house) settled(e *endpoint.Endpoint, state string, n int) []delivery.Re
 			h.t.Fatalf("%d deliveries are %s, want %d; all: %+v", len(page), state, n, all)
 		}
 	}
+}
+
+// subscribeMany makes endpoints for a URL in one transaction.
+func (h *house) subscribeMany(url string, n int) {
+	h.t.Helper()
+	checked, err := h.book.CheckURL(context.Background(), url)
+	if err != nil {
+		h.t.Fatalf("CheckURL(%q): %v", url, err)
+	}
+	if err := h.db.Configure(context.Background(), func(tx *db.Tx) error {
+		for range n {
+			if _, err := h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: []string{"*"}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		h.t.Fatalf("Create endpoints: %v", err)
+	}
+	if err := h.subs.Refresh(context.Background()); err != nil {
+		h.t.Fatalf("Refresh: %v", err)
+	}
+}
+
+// heap is how much memory is in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }

@@ -308,7 +308,7 @@ func (e *Engine) sent(ctx context.Context, q db.Querier, s settings, r *Record) 
 	if body != nil || err != nil {
 		return body, err
 	}
-	body, err = s.dialect.Render(ctx, r.Fact, s.to)
+	body, err = s.render(ctx, r.Fact)
 	if err != nil {
 		e.Log.Warn("render a sent envelope again", "fact", r.Fact.ID.String(), "format", s.to.Format, "err", err)
 		return nil, nil

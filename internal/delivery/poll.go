@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,9 +17,11 @@ type poller struct {
 	e    *Engine
 	come chan struct{}
 
+	began time.Time
+
 	mu    sync.Mutex // guards below
-	soon  map[int64]time.Time
-	order moments        // the same in the order of time, with entries that are no longer true
+	soon  map[moment]bool
+	order moments        // the same, the earliest first
 	keys  map[queue]bool // whose next delivery may be due
 	all   bool           // look through the table at once
 }
@@ -26,17 +29,17 @@ type poller struct {
 // queue is the deliveries to an endpoint that have the same key.
 type queue struct{ endpoint, key int64 }
 
-// moment is when something is due for an endpoint.
-type moment struct {
-	at     time.Time
-	number int64
-}
+// moment is when something is due for an endpoint, in grains since the poller began; 0 is at once.
+type moment struct{ grain, number int64 }
 
-// moments is a heap, the earliest first.
+// grain is the precision with which retries begin. It bounds how many moments of an endpoint are remembered.
+const grain = 4 * time.Millisecond
+
+// moments is a heap.
 type moments []moment
 
 func (m moments) Len() int           { return len(m) }
-func (m moments) Less(i, j int) bool { return m[i].at.Before(m[j].at) }
+func (m moments) Less(i, j int) bool { return m[i].grain < m[j].grain }
 func (m moments) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
 func (m *moments) Push(x any)        { *m = append(*m, x.(moment)) }
 func (m *moments) Pop() any {
@@ -46,7 +49,7 @@ func (m *moments) Pop() any {
 }
 
 func newPoller(e *Engine) *poller {
-	return &poller{e: e, come: make(chan struct{}, 1), soon: map[int64]time.Time{}, keys: map[queue]bool{}}
+	return &poller{e: e, come: make(chan struct{}, 1), began: time.Now(), soon: map[moment]bool{}, keys: map[queue]bool{}}
 }
 
 // at has the poller look for an endpoint's deliveries when something is due. What is far away is left to the looks through the table.
@@ -54,15 +57,18 @@ func (p *poller) at(number int64, t time.Time) {
 	if time.Until(t) > 2*p.e.Poll {
 		return
 	}
+	m := moment{0, number}
+	if !t.IsZero() {
+		m.grain = int64(max(0, t.Sub(p.began)+grain-1) / grain)
+	}
 	p.mu.Lock()
-	was, known := p.soon[number]
-	if known && !t.Before(was) {
+	if p.soon[m] {
 		p.mu.Unlock()
 		return
 	}
-	p.soon[number] = t
-	heap.Push(&p.order, moment{t, number})
-	first := p.order[0].at.Equal(t)
+	p.soon[m] = true
+	heap.Push(&p.order, m)
+	first := p.order[0] == m
 	p.mu.Unlock()
 	if first {
 		p.nudge()
@@ -130,27 +136,26 @@ func (p *poller) turn(now, last time.Time) (numbers []int64, keys []queue, full 
 		keys = append(keys, q)
 	}
 	clear(p.keys)
-	for len(p.order) > 0 && !now.Before(p.order[0].at) {
+	for len(p.order) > 0 && !now.Before(p.due(p.order[0])) {
 		m := heap.Pop(&p.order).(moment)
-		if at, known := p.soon[m.number]; known && at.Equal(m.at) {
-			delete(p.soon, m.number)
-			numbers = append(numbers, m.number)
-		}
+		delete(p.soon, m)
+		numbers = append(numbers, m.number)
 	}
-	return numbers, keys, full
+	slices.Sort(numbers)
+	return slices.Compact(numbers), keys, full
 }
 
-// shortest is the least time that the poller sleeps, and so the precision with which retries begin.
-const shortest = 2 * time.Millisecond
+// due is when a moment comes.
+func (p *poller) due(m moment) time.Time { return p.began.Add(time.Duration(m.grain) * grain) }
 
 func (p *poller) pause(now, last time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wait := p.e.Poll - now.Sub(last)
 	if len(p.order) > 0 {
-		wait = min(wait, p.order[0].at.Sub(now))
+		wait = min(wait, p.due(p.order[0]).Sub(now))
 	}
-	return max(wait, shortest)
+	return max(wait, grain/2)
 }
 
 // pendingEndpoints lists the endpoints that have pending rows as e, by skipping from endpoint to endpoint in the index. The last row is NULL.

@@ -71,7 +71,7 @@ func (s *settler) hand(o *outcome) {
 	s.put(o)
 }
 
-// put is called with the mutex held, which it releases.
+// put is called with the mutex held, which it releases. What others with the same key wait for is written without delay.
 func (s *settler) put(o *outcome) {
 	s.waiting = append(s.waiting, o)
 	n := len(s.waiting)
@@ -80,13 +80,17 @@ func (s *settler) put(o *outcome) {
 	s.mu.Unlock()
 	if start {
 		go s.write()
-	} else if n == settleAt {
+	}
+	if n == settleAt || o.ends() {
 		select {
 		case s.wake <- struct{}{}:
 		default:
 		}
 	}
 }
+
+// ends tells whether others that wait for this one may go when it is written.
+func (o *outcome) ends() bool { return o.state != pending && o.key != 0 && o.lane.hasBlocked() }
 
 // giveBack makes an item due again without an attempt. It does not wait.
 func (s *settler) giveBack(it *item, delay time.Duration) {
@@ -281,7 +285,7 @@ func (e *Engine) settled(batch []*outcome) {
 			continue
 		}
 		e.Metrics.settled(o.state, 1)
-		if o.key != 0 && o.lane.hasBlocked() {
+		if o.ends() {
 			e.poller.next(queue{o.id.Endpoint, o.key})
 		}
 	}

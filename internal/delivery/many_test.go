@@ -1,0 +1,169 @@
+package delivery_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+)
+
+func (h *house) change(e *endpoint.Endpoint, c endpoint.Change) {
+	h.t.Helper()
+	if err := h.db.Configure(h.t.Context(), func(tx *db.Tx) error {
+		now, err := h.book.Update(tx, org, e.ID, c, 0)
+		if err == nil {
+			*e = *now
+		}
+		return err
+	}); err != nil {
+		h.t.Fatalf("Update(%s): %v", e.ID, err)
+	}
+}
+
+// A fact that many want is planned later, but for those who wanted it when it happened.
+func TestWideFactIsForWhoeverWantedItAtItsPlace(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := assemble(t, d, func(c *delivery.Config) { c.WideLimit = 3 })
+		r := receive(t, nil)
+		var all []*endpoint.Endpoint
+		for range 6 {
+			all = append(all, h.subscribe(r.URL, endpoint.Options{}, "acme.happened"))
+		}
+		off, other := false, []string{"acme.else"}
+		h.change(all[5], endpoint.Change{Active: &off})
+		h.publish("", 1)
+		h.change(all[0], endpoint.Change{Events: &other})
+		on := true
+		h.change(all[5], endpoint.Change{Active: &on})
+		late := h.subscribe(r.URL, endpoint.Options{}, "acme.happened")
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, org, all[1].ID, 0) }); err != nil {
+			t.Fatal(err)
+		}
+		h.start()
+		for _, e := range []*endpoint.Endpoint{all[0], all[2], all[3], all[4]} {
+			h.settled(e, "delivered", 1)
+		}
+		h.settled(all[5], "skipped", 1)
+		if page, _, err := h.engine.List(t.Context(), late, delivery.Filter{Limit: 10}); err != nil || len(page) != 0 {
+			t.Errorf("who subscribed later has %v, %v; want nothing", page, err)
+		}
+	})
+}
+
+func TestPlanningOfAWideFactGoesOnWhereItStopped(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := assemble(t, d, func(c *delivery.Config) { c.WideLimit = 3 })
+		r := receive(t, nil)
+		var all []*endpoint.Endpoint
+		for range 5 {
+			all = append(all, h.subscribe(r.URL, endpoint.Options{}))
+		}
+		h.publish("", 1, 2)
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) error { // as a node leaves it that dies after two endpoints of the first fact
+			_, err := tx.Exec("UPDATE delivery_wide SET done = 2 WHERE fact_seq = (SELECT min(fact_seq) FROM delivery_wide)")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		h.start()
+		for i, e := range all {
+			want := 2
+			if i < 2 {
+				want = 1
+			}
+			h.settled(e, "delivered", want)
+		}
+	})
+}
+
+// A fact for few must not overtake one with the same key that is still to be planned for many.
+func TestKeyHoldsBetweenFactsForManyAndForFew(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, func(c *delivery.Config) { c.WideLimit = 3 })
+		r := receive(t, nil)
+		both := h.subscribe(r.URL, endpoint.Options{})
+		others := receive(t, nil)
+		for range 5 {
+			h.subscribe(others.URL, endpoint.Options{}, "acme.wide")
+		}
+		const rounds = 10
+		for i := range rounds {
+			for k, kind := range []fact.Kind{"acme.wide", "acme.happened"} {
+				f := &fact.Fact{Org: org, Kind: kind, Key: "k", Data: []byte(`{"n":` + string(rune('0'+i)) + string(rune('0'+k)) + `}`)}
+				if i == 0 {
+					f.Data = []byte(`{"n":` + string(rune('0'+k)) + `}`)
+				}
+				if err := d.Write(t.Context(), "", func(tx *db.Tx) error { return h.ledger.Append(tx, f) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		h.settled(both, "delivered", 2*rounds)
+		var order []int
+		for _, g := range r.await(t, 2*rounds) {
+			order = append(order, g.n)
+		}
+		if !slices.IsSorted(order) {
+			t.Errorf("came in the order %v", order)
+		}
+	})
+}
+
+func TestRecoveryOfThousandsComesInParts(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, nil)
+		e := h.subscribe(r.URL, endpoint.Options{})
+		off, on := false, true
+		h.change(e, endpoint.Change{Active: &off})
+		h.publish("", 0)
+		time.Sleep(5 * time.Millisecond)
+		since := time.Now()
+		if d.Engine() == db.PostgreSQL {
+			since = since.Add(-time.Millisecond) // the clocks are the same machine's
+		}
+		const n = 1800
+		for i := range n / 300 {
+			h.publish("", slices.Collect(between(1+i*300, 1+(i+1)*300))...)
+		}
+		h.change(e, endpoint.Change{Active: &on})
+		var recovered int
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) (err error) {
+			recovered, err = h.engine.Recover(tx, e, since)
+			return err
+		}); err != nil || recovered != n {
+			t.Fatalf("Recover = %d, %v; want %d", recovered, err, n)
+		}
+		eventually(t, "all are delivered", func() bool { return h.count("delivered") == n })
+		if got := h.count("skipped"); got != 1 {
+			t.Errorf("%d deliveries are skipped, want the 1 from before", got)
+		}
+		assertOnce(t, r.await(t, n), n)
+		eventually(t, "nothing is left to recover", func() bool {
+			left, err := db.One(d.Read(t.Context()), db.Value[int], "SELECT count(*) FROM delivery_recoveries")
+			return err == nil && left == 0
+		})
+	})
+}
+
+func TestDeletedEndpointGetsNothingMore(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, func(received) int { return 500 })
+		delays := []time.Duration{time.Second}
+		e := h.subscribe(r.URL, endpoint.Options{Retry: &delays})
+		h.publish("", 1, 2, 3)
+		r.await(t, 3)
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the retries are skipped", func() bool { return h.count("skipped") == 3 })
+		if got := r.await(t, 3); len(got) != 3 {
+			t.Errorf("%d requests, want 3", len(got))
+		}
+	})
+}
