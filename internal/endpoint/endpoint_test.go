@@ -1,0 +1,616 @@
+package endpoint_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
+	"github.com/stagedoorhq/stagedoor/internal/egress"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/webhook"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+const (
+	org     = 7
+	another = 8
+)
+
+// vocabulary carries a few facts. One with signatures signs as Standard Webhooks.
+type vocabulary struct {
+	format     string
+	names      map[fact.Kind]string
+	own        bool
+	signatures []string
+}
+
+func (v vocabulary) Format() string                       { return v.format }
+func (v vocabulary) Name(k fact.Kind) (n string, ok bool) { n, ok = v.names[k]; return n, ok }
+func (v vocabulary) OwnMessages() bool                    { return v.own }
+func (v vocabulary) Signatures() []string                 { return v.signatures }
+func (v vocabulary) Events() (all []string) {
+	for _, n := range v.names {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
+
+var (
+	narrow = vocabulary{format: "narrow", names: map[fact.Kind]string{fact.OrderAccepted: "sale.accepted", fact.OrderCancelled: "sale.cancelled"}}
+	broad  = vocabulary{format: "broad", own: true, signatures: []string{"v1", "v1a"}, names: map[fact.Kind]string{
+		fact.OrderAccepted: "order.accepted", fact.EndpointPinged: "endpoint.pinged", fact.EndpointFailing: "endpoint.failing",
+	}}
+)
+
+// house is a book over a database, with a ledger that keeps what it is told.
+type house struct {
+	t    testing.TB
+	db   *db.DB
+	book *endpoint.Book
+	subs *endpoint.Subscriptions
+
+	mu   sync.Mutex // guards told
+	told []*fact.Fact
+}
+
+func open(t testing.TB, d *db.DB) *house {
+	t.Helper()
+	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := egress.NewPolicy(egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	h := &house{t: t, db: d, book: endpoint.NewBook(keys, policy, narrow, broad)}
+	h.subs = endpoint.NewSubscriptions(d, h.book)
+	h.book.Follow(h)
+	return h
+}
+
+// Append keeps the facts.
+func (h *house) Append(tx *db.Tx, facts ...*fact.Fact) error {
+	tx.OnCommit(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.told = append(h.told, facts...)
+	})
+	return nil
+}
+
+func (h *house) kinds() (all []fact.Kind) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range h.told {
+		all = append(all, f.Kind)
+	}
+	return all
+}
+
+func (h *house) url(raw string) endpoint.URL {
+	h.t.Helper()
+	u, err := h.book.CheckURL(context.Background(), raw)
+	if err != nil {
+		h.t.Fatalf("CheckURL(%q): %v", raw, err)
+	}
+	return u
+}
+
+func (h *house) spec() endpoint.Spec {
+	return endpoint.Spec{URL: h.url("http://127.0.0.1:9/hook"), Format: "broad", Events: []string{"*"}}
+}
+
+func (h *house) configure(f func(tx *db.Tx) error) error {
+	return h.db.Configure(context.Background(), f)
+}
+
+func (h *house) create(o int64, s endpoint.Spec) *endpoint.Endpoint {
+	h.t.Helper()
+	e, err := h.tryCreate(o, s)
+	if err != nil {
+		h.t.Fatalf("Create(%+v): %v", s, err)
+	}
+	return e
+}
+
+func (h *house) tryCreate(o int64, s endpoint.Spec) (e *endpoint.Endpoint, err error) {
+	err = h.configure(func(tx *db.Tx) (err error) {
+		e, err = h.book.Create(tx, o, s)
+		return err
+	})
+	return e, err
+}
+
+func (h *house) update(e *endpoint.Endpoint, c endpoint.Change, version int64) (now *endpoint.Endpoint, err error) {
+	err = h.configure(func(tx *db.Tx) (err error) {
+		now, err = h.book.Update(tx, e.Org, e.ID, c, version)
+		return err
+	})
+	return now, err
+}
+
+func (h *house) get(e *endpoint.Endpoint) *endpoint.Endpoint {
+	h.t.Helper()
+	now, err := h.book.Get(h.db.Read(context.Background()), e.Org, e.ID)
+	if err != nil {
+		h.t.Fatalf("Get(%s): %v", e.ID, err)
+	}
+	return now
+}
+
+// faults are the pointers and codes of a problem's fields.
+func faults(err error) (all []string) {
+	if p := problem.As(err); p != nil {
+		for _, f := range p.Fields {
+			all = append(all, f.Pointer+" "+f.Code)
+		}
+	}
+	return all
+}
+
+func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
+	h := open(t, dbtest.Open(t, dbtest.SQLite(t)))
+	long := slices.Repeat([]string{"x"}, 100_000)
+	delays := []time.Duration{0, time.Second, 25 * time.Hour, 1500 * time.Millisecond}
+	many := slices.Repeat([]time.Duration{0}, 100_000)
+	for _, c := range []struct {
+		name string
+		spec endpoint.Spec
+		want []string
+	}{
+		{"nothing", endpoint.Spec{Format: "broad"}, []string{"/events required"}},
+		{"format", endpoint.Spec{Format: "klingon", Description: "\x00"}, []string{"/format unknown_format", "/description control_characters"}},
+		{"default format", endpoint.Spec{}, []string{"/format unknown_format"}}, // there is no pullup in this house
+		{"events", endpoint.Spec{Format: "narrow", Events: []string{"sale.accepted", "sale.accepted", "order.accepted", "acme.happened", ""}},
+			[]string{"/events/1 duplicate", "/events/2 unknown_event", "/events/3 unknown_event", "/events/4 unknown_event"}},
+		{"own", endpoint.Spec{Format: "broad", Events: []string{"acme.happened", "order.unheard", "acme", "a..b"}},
+			[]string{"/events/1 unknown_event", "/events/2 unknown_event", "/events/3 unknown_event"}},
+		{"wildcard", endpoint.Spec{Format: "broad", Events: []string{"*", "order.accepted"}}, []string{"/events wildcard"}},
+		{"too many", endpoint.Spec{Format: "broad", Events: long, Options: endpoint.Options{Retry: &many}}, []string{"/events too_many", "/retry/delays too_many"}},
+		{"all", endpoint.Spec{
+			Format: "narrow", Events: []string{"*"}, Description: strings.Repeat("ä", 501), Secret: " ",
+			Options: endpoint.Options{Retry: &delays, RateLimit: 10_001, Signature: "v1", Headers: map[string]string{"X-Webhook-Signature": "mine"}},
+		}, []string{"/signature not_supported", "/retry/delays/0 out_of_range", "/retry/delays/2 out_of_range", "/retry/delays/3 out_of_range",
+			"/rateLimit out_of_range", "/headers/X-Webhook-Signature header_refused", "/description too_long"}},
+		{"secret", endpoint.Spec{Format: "narrow", Events: []string{"*"}, Secret: " x"}, []string{"/secret invalid_secret"}},
+		{"standard secret", endpoint.Spec{Format: "broad", Events: []string{"*"}, Secret: "whsec_short"}, []string{"/secret invalid_secret"}},
+		{"shared for a pair", endpoint.Spec{Format: "broad", Events: []string{"*"}, Secret: webhook.NewSecret(), Options: endpoint.Options{Signature: "v1a"}},
+			[]string{"/secret invalid_secret"}},
+		{"signature", endpoint.Spec{Format: "broad", Events: []string{"*"}, Options: endpoint.Options{Signature: "v2"}}, []string{"/signature unknown_signature"}},
+	} {
+		err := h.book.Check(c.spec)
+		if diff := cmp.Diff(c.want, faults(err)); diff != "" {
+			t.Errorf("%s: Check faults (-want +got):\n%s", c.name, diff)
+		}
+		if len(err.Error()) > 10_000 {
+			t.Errorf("%s: the answer has %d bytes", c.name, len(err.Error()))
+		}
+		c.spec.URL = h.url("http://127.0.0.1:9/")
+		if _, err := h.tryCreate(org, c.spec); !slices.Equal(faults(err), c.want) {
+			t.Errorf("%s: Create: %v, want the same faults", c.name, err)
+		}
+	}
+	if _, err := h.tryCreate(org, endpoint.Spec{Format: "broad", Events: []string{"*"}}); !slices.Equal(faults(err), []string{"/url required"}) {
+		t.Errorf("Create without a checked URL: %v", err)
+	}
+	for raw, want := range map[string]string{"": "/url required", "http://192.168.0.1/": "/url url_address", "gopher://x/": "/url url_scheme"} {
+		if _, err := h.book.CheckURL(t.Context(), raw); len(faults(err)) != 1 || strings.Split(faults(err)[0], " ")[0] != "/url" {
+			t.Errorf("CheckURL(%q): %v, want a fault like %s", raw, err, want)
+		}
+	}
+}
+
+func TestEndpointComesBackAsItWasMade(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		delays := []time.Duration{time.Second, 2 * time.Hour}
+		none := []time.Duration{}
+		for _, o := range []endpoint.Options{
+			{},
+			{Retry: &none},
+			{Retry: &delays, Redact: true, Headers: map[string]string{"X-A": "1", "X-B": "2"}, RateLimit: 5, Signature: "v1", Ordered: true},
+			{Signature: "v1a"},
+		} {
+			s := h.spec()
+			s.Options, s.Description, s.Events = o, "für alle\n", []string{"order.accepted", "acme.happened"}
+			made := h.create(org, s)
+			if diff := cmp.Diff(made, h.get(made)); diff != "" {
+				t.Errorf("Get after Create (-made +got):\n%s", diff)
+			}
+		}
+	})
+}
+
+// Design, decision 10: what must be used again is sealed at rest. Neither secrets nor the values of headers are to be found in the file.
+func TestSecretsAndHeadersAreSealed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		s := h.spec()
+		s.Options.Headers = map[string]string{"Authorization": "Bearer hunter2"}
+		e := h.create(org, s)
+		first := e.Secret
+		if err := h.configure(func(tx *db.Tx) (err error) { e, err = h.book.Rotate(tx, org, e.ID, time.Hour); return err }); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := d.Read(t.Context()).Query("SELECT url, events, description, options, headers, secret, old_secret FROM endpoints")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		if !rows.Next() {
+			t.Fatal("no row")
+		}
+		cells := make([][]byte, 7)
+		var texts [4]string
+		if err := rows.Scan(&texts[0], &texts[1], &texts[2], &texts[3], &cells[4], &cells[5], &cells[6]); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(texts[:], " ") + string(bytes.Join(cells, nil))
+		for _, secret := range []string{"hunter2", first, e.Secret} {
+			if strings.Contains(all, secret) {
+				t.Errorf("the row holds %q in clear", secret)
+			}
+		}
+		if cells[4] == nil || cells[6] == nil {
+			t.Error("headers or old secret are not there")
+		}
+	})
+}
+
+func TestDeletedEndpointLeavesNoSecret(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.create(org, h.spec())
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, e.Version) }); err != nil {
+			t.Fatal(err)
+		}
+		n, err := db.One(d.Read(t.Context()), db.Value[int], "SELECT count(*) FROM endpoints WHERE secret IS NULL AND headers IS NULL AND deleted_at IS NOT NULL")
+		if err != nil || n != 1 {
+			t.Errorf("%d rows without secrets, %v; want 1", n, err)
+		}
+		if _, err := h.book.Get(d.Read(t.Context()), org, e.ID); !problem.Is(err, "webhook_not_found") {
+			t.Errorf("Get after Delete: %v, want webhook_not_found", err)
+		}
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); !problem.Is(err, "webhook_not_found") {
+			t.Errorf("Delete after Delete: %v, want webhook_not_found", err)
+		}
+		if err := h.subs.Refresh(t.Context()); err != nil || h.subs.Now().Endpoint(e.Number) != nil {
+			t.Errorf("Refresh after Delete: %v, the cache has %v; want nothing", err, h.subs.Now().Endpoint(e.Number))
+		}
+	})
+}
+
+func TestOnlyThePublicHalfOfAKeyPairIsShown(t *testing.T) {
+	h := open(t, dbtest.Open(t, dbtest.SQLite(t)))
+	s := h.spec()
+	s.Options.Signature = "v1a"
+	pair, shared := h.create(org, s), h.create(org, h.spec())
+	if !strings.HasPrefix(pair.Secret, "whsk_") || !strings.HasPrefix(pair.Shown(), "whpk_") {
+		t.Errorf("a key pair is kept as %.5s… and shown as %.5s…, want whsk_ and whpk_", pair.Secret, pair.Shown())
+	}
+	if shared.Shown() != shared.Secret || !strings.HasPrefix(shared.Secret, "whsec_") {
+		t.Errorf("a shared secret is %.6s… and shown as %.6s…, want the same, whsec_", shared.Secret, shared.Shown())
+	}
+	if public, err := webhook.PublicKey(pair.Secret); err != nil || public != pair.Shown() {
+		t.Errorf("shown is %s, want %s, %v", pair.Shown(), public, err)
+	}
+}
+
+// Security checklist, line 25: during a rotation both secrets sign, at the end of the overlap the old one does not, and it is forgotten.
+func TestRotationOverlapsToTheInstant(t *testing.T) {
+	var mu sync.Mutex
+	now := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	set := func(t time.Time) { mu.Lock(); defer mu.Unlock(); now = t }
+	c := dbtest.SQLite(t)
+	c.Now = clock
+	h := open(t, dbtest.Open(t, c))
+	e := h.create(org, h.spec())
+	old := e.Secret
+	rotate := func(overlap time.Duration) error {
+		return h.configure(func(tx *db.Tx) error {
+			now, err := h.book.Rotate(tx, org, e.ID, overlap)
+			if err == nil {
+				e = now
+			}
+			return err
+		})
+	}
+	if err := rotate(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	end := now.Add(time.Hour)
+	if e.OldSecret != old || e.Secret == old || !e.OldUntil.Equal(end) {
+		t.Errorf("rotated to an old secret that is right: %v, a new one: %v, until %v; want all, until %v", e.OldSecret == old, e.Secret != old, e.OldUntil, end)
+	}
+	signer, err := webhook.NewSigner(webhook.Standard, webhook.Key{Text: e.OldSecret, Until: e.OldUntil}, webhook.Key{Text: e.Secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]int{end.Add(-time.Microsecond): 2, end: 1} {
+		headers, err := signer.AppendHeaders(nil, webhook.Message{ID: "evt_1", Time: at, Body: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range headers {
+			if got := len(strings.Fields(h.Value)); strings.EqualFold(h.Name, "webhook-signature") && got != want {
+				t.Errorf("at %v there are %d signatures, want %d", at, got, want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		at   time.Time
+		kept bool
+	}{{end.Add(-time.Microsecond), true}, {end, false}} {
+		set(c.at)
+		text := c.at.String()
+		if e, err = h.update(e, endpoint.Change{Description: &text}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if kept := h.get(e).OldSecret != ""; kept != c.kept {
+			t.Errorf("changed at %v, the old secret is kept: %v, want %v", c.at, kept, c.kept)
+		}
+	}
+	for _, overlap := range []time.Duration{-1, endpoint.MaxOverlap + 1} {
+		if err := rotate(overlap); !slices.Equal(faults(err), []string{"/overlapSeconds out_of_range"}) {
+			t.Errorf("Rotate with an overlap of %v: %v", overlap, err)
+		}
+	}
+	if err := rotate(0); err != nil || e.OldSecret != "" {
+		t.Errorf("Rotate without overlap: %v, keeps an old secret: %v", err, e.OldSecret != "")
+	}
+}
+
+func TestChangesMindVersions(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.create(org, h.spec())
+		text := "new"
+		now, err := h.update(e, endpoint.Change{Description: &text}, 1)
+		if err != nil || now.Version != 2 || now.Description != "new" || now.Secret != e.Secret {
+			t.Fatalf("Update at version 1 = %+v, %v; want version 2 and the same secret", now, err)
+		}
+		if _, err := h.update(e, endpoint.Change{Description: &text}, 1); !problem.Is(err, "version_mismatch") {
+			t.Errorf("Update at version 1 again: %v, want version_mismatch", err)
+		}
+		err = h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 1) })
+		if !problem.Is(err, "version_mismatch") {
+			t.Errorf("Delete at version 1: %v, want version_mismatch", err)
+		}
+		if same, err := h.update(e, endpoint.Change{Description: &text}, 2); err != nil || same.Version != 2 {
+			t.Errorf("Update that changes nothing = %+v, %v; want version 2 still", same, err)
+		}
+		if got := h.get(e); got.Version != 2 {
+			t.Errorf("the version is %d after refusals, want 2", got.Version)
+		}
+	})
+}
+
+func TestWhatNeedsAnotherKeyIsRefused(t *testing.T) {
+	h := open(t, dbtest.Open(t, dbtest.SQLite(t)))
+	with := func(signature, secret, format string) *endpoint.Endpoint {
+		s := h.spec()
+		s.Options.Signature, s.Secret, s.Format = signature, secret, format
+		return h.create(org, s)
+	}
+	text := func(s string) *string { return &s }
+	for _, c := range []struct {
+		name   string
+		e      *endpoint.Endpoint
+		change endpoint.Change
+		want   []string
+	}{
+		{"the default by name", with("", "", "broad"), endpoint.Change{Signature: text("v1")}, nil},
+		{"the default by silence", with("v1", "", "broad"), endpoint.Change{Signature: text("")}, nil},
+		{"another signature", with("v1", "", "broad"), endpoint.Change{Signature: text("v1a")}, []string{"/signature not_changeable"}},
+		{"a pair elsewhere", with("v1a", "", "broad"), endpoint.Change{Format: text("narrow")}, []string{"/format not_changeable"}},
+		{"a shared secret elsewhere", with("v1", "", "broad"), endpoint.Change{Format: text("narrow")}, nil},
+		{"a free secret to standard", with("", "my secret", "narrow"), endpoint.Change{Format: text("broad")}, []string{"/format not_changeable"}},
+		{"a made secret to standard", with("", "", "narrow"), endpoint.Change{Format: text("broad")}, nil},
+		{"no such format", with("", "", "narrow"), endpoint.Change{Format: text("klingon")}, []string{"/format unknown_format"}},
+	} {
+		if _, err := h.update(c.e, c.change, 0); !slices.Equal(faults(err), c.want) {
+			t.Errorf("%s: Update: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// Known failures, 32: every query takes the tenant.
+func TestAnotherOrganisationSeesNothing(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.create(org, h.spec())
+		stranger := *e
+		stranger.Org = another
+		text := "mine now"
+		_, get := h.book.Get(d.Read(t.Context()), another, e.ID)
+		_, update := h.update(&stranger, endpoint.Change{Description: &text}, 0)
+		for what, err := range map[string]error{
+			"Get": get, "Update": update,
+			"Rotate": h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, another, e.ID, 0); return err }),
+			"Delete": h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, another, e.ID, 0) }),
+			"Ping":   h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, another, e.ID); return err }),
+		} {
+			if !problem.Is(err, "webhook_not_found") {
+				t.Errorf("%s by another organisation: %v, want webhook_not_found", what, err)
+			}
+		}
+		if list, total, err := h.book.List(d.Read(t.Context()), another, 10, 0); err != nil || total != 0 || len(list) != 0 {
+			t.Errorf("List of another organisation = %v, %d, %v; want nothing", list, total, err)
+		}
+		if diff := cmp.Diff(e, h.get(e)); diff != "" {
+			t.Errorf("the endpoint has changed (-made +got):\n%s", diff)
+		}
+		if err := h.subs.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []*fact.Fact{{Org: another, Kind: fact.OrderAccepted}, {Org: another, Kind: fact.EndpointPinged, Only: e.Number}} {
+			if got := h.subs.Now().Wanting(f); len(got) > 0 {
+				t.Errorf("a fact of another organisation %+v is wanted by %s", f, got[0].ID)
+			}
+		}
+	})
+}
+
+func TestOrganisationHasItsMostEndpoints(t *testing.T) {
+	h := open(t, dbtest.Open(t, dbtest.SQLite(t)))
+	h.book.Most = 3
+	var last *endpoint.Endpoint
+	for range 3 {
+		last = h.create(org, h.spec())
+	}
+	if _, err := h.tryCreate(org, h.spec()); !problem.Is(err, "too_many_webhooks") {
+		t.Errorf("the fourth of 3: %v, want too_many_webhooks", err)
+	}
+	h.create(another, h.spec()) // has its own
+	if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, last.ID, 0) }); err != nil {
+		t.Fatal(err)
+	}
+	h.create(org, h.spec())
+	page, total, err := h.book.List(h.db.Read(t.Context()), org, 2, 1)
+	if err != nil || total != 3 || len(page) != 2 || page[0].Number >= page[1].Number {
+		t.Errorf("List(limit 2, offset 1) = %d of %d, %v; want 2 of 3, oldest first", len(page), total, err)
+	}
+}
+
+// An endpoint that is enabled again starts anew: known failures do not disable it at the next one.
+func TestHealthBeginsAnewWhenAnEndpointIsEnabled(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.create(org, h.spec())
+		fail := func(patience time.Duration) (failing time.Duration) {
+			t.Helper()
+			if err := d.Write(t.Context(), "", func(tx *db.Tx) (err error) {
+				failing, err = h.book.NoteFailure(tx, e, "HTTP status 500", patience)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return failing
+		}
+		fail(time.Hour)
+		time.Sleep(20 * time.Millisecond)
+		before := fail(time.Millisecond)
+		if before < 20*time.Millisecond {
+			t.Errorf("failing for %v, want 20 ms at least", before)
+		}
+		fail(time.Millisecond) // told once
+		giveUp := func(after time.Duration) {
+			t.Helper()
+			if err := h.configure(func(tx *db.Tx) error { return h.book.GiveUp(tx, e.Number, after) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if giveUp(time.Hour); !h.get(e).Enabled() {
+			t.Error("given up after an hour that has not passed")
+		}
+		giveUp(time.Millisecond)
+		giveUp(time.Millisecond) // told once
+		got := h.get(e)
+		if got.Enabled() || got.Disabled != endpoint.Failing || got.LastError != "HTTP status 500" || got.DisabledAt.IsZero() {
+			t.Errorf("given up, it is %+v, want it disabled as failing with the last error", got)
+		}
+		if want := []fact.Kind{fact.EndpointFailing, fact.EndpointDisabled}; !slices.Equal(h.kinds(), want) {
+			t.Errorf("told %v, want %v", h.kinds(), want)
+		}
+		on := true
+		got, err := h.update(e, endpoint.Change{Active: &on}, 0)
+		if err != nil || !got.Enabled() || !got.FailingSince.IsZero() || got.LastError != "" {
+			t.Errorf("enabled again it is %+v, %v; want it well", got, err)
+		}
+		if again := fail(time.Hour); again >= before {
+			t.Errorf("the next failure goes on for %v already", again)
+		}
+		if giveUp(before); !h.get(e).Enabled() {
+			t.Error("the next failure disabled it")
+		}
+	})
+}
+
+func TestOfADeletedEndpointNothingIsNoted(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.create(org, h.spec())
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.configure(func(tx *db.Tx) error {
+			_, err := h.book.NoteFailure(tx, e, "late", 0)
+			return errors.Join(err, h.book.NoteRecovery(tx, e), h.book.Disable(tx, e.Number, endpoint.Gone), h.book.GiveUp(tx, e.Number, 0))
+		}); err != nil {
+			t.Errorf("late notes of a deleted endpoint: %v", err)
+		}
+		if failing, err := h.book.Failing(d.Read(t.Context()), e.Number); err != nil || failing || len(h.kinds()) > 0 {
+			t.Errorf("Failing = %v, %v, told %v; want nothing", failing, err, h.kinds())
+		}
+	})
+}
+
+func TestPingIsForOneEndpointAlone(t *testing.T) {
+	h := open(t, dbtest.Open(t, dbtest.SQLite(t)))
+	s := h.spec()
+	s.Events = []string{"acme.happened"} // not subscribed to tests
+	e := h.create(org, s)
+	h.create(org, h.spec())
+	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, org, e.ID); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.subs.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f := h.told[0]
+	if got := h.subs.Now().Wanting(f); len(got) != 1 || got[0].ID != e.ID || !json.Valid(f.Data) {
+		t.Errorf("a ping %+v is wanted by %d endpoints, want the one", f, len(got))
+	}
+	off := false
+	if _, err := h.update(e, endpoint.Change{Active: &off}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, org, e.ID); return err }); !problem.Is(err, "webhook_inactive") {
+		t.Errorf("Ping of a paused endpoint: %v, want webhook_inactive", err)
+	}
+}
+
+// One row that does not open is one endpoint's trouble.
+func TestDamagedSecretStopsNobodyElse(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		bad, good := h.create(org, h.spec()), h.create(org, h.spec())
+		if err := h.configure(func(tx *db.Tx) error {
+			_, err := tx.Exec("UPDATE endpoints SET secret = $1 WHERE endpoint_id = $2", []byte("scratched"), bad.Number)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			set, err := h.subs.At(tx)
+			if err != nil {
+				return err
+			}
+			if got := set.Wanting(&fact.Fact{Org: org, Kind: "acme.happened"}); len(got) != 2 || got[0].Secret != "" || got[1].Secret != good.Secret {
+				return fmt.Errorf("the damaged one is %v, the other %v", got[0].Secret, got[1].Secret)
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("At with a damaged row: %v", err)
+		}
+		if _, err := h.book.Get(d.Read(t.Context()), org, bad.ID); err == nil || problem.As(err) != nil || strings.Contains(err.Error(), bad.Secret) {
+			t.Errorf("Get of the damaged one: %v, want an internal error without the secret", err)
+		}
+	})
+}
