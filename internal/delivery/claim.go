@@ -21,6 +21,8 @@ type want struct {
 const (
 	claimsAtOnce = 64   // endpoints that one transaction claims for
 	claimMost    = 1024 // rows that it claims for an endpoint
+
+	claimAgain = 100 * time.Millisecond // after a claim that failed
 )
 
 // claim takes due rows for the endpoints, and the next row of each queue, as far as their lanes have room.
@@ -73,13 +75,12 @@ const strayed = 10 * time.Minute
 
 // isFree is for $2 the instant, $3 the node, and $6 how long ago the node's own leases must have ended. A row with a key waits for the one before
 // it, for one with its key that is under way whatever its number (transactions of several nodes may commit out of order), and for facts
-// before it that are still to be planned.
+// before it that are still to be planned. What is under way is looked up once for all rows.
 const isFree = `d.state = 0 AND d.due <= $2 AND (d.owner <> $3 OR d.due <= $2 - $6)
 	AND (d.lane_key = 0 OR
 		NOT EXISTS (SELECT 1 FROM deliveries p WHERE p.lane_key = d.lane_key AND p.lane_key <> 0 AND p.endpoint_id = $1 AND p.state = 0
 			AND p.fact_seq < d.fact_seq)
-		AND NOT EXISTS (SELECT 1 FROM deliveries p WHERE p.lane_key = d.lane_key AND p.lane_key <> 0 AND +p.endpoint_id = $1 AND p.state = 0
-			AND p.owner <> 0 AND p.due > $2 AND p.fact_seq > d.fact_seq)
+		AND d.lane_key NOT IN (SELECT p.lane_key FROM deliveries p WHERE p.endpoint_id = $1 AND p.state = 0 AND p.due > $2 AND p.owner <> 0 AND p.lane_key <> 0)
 		AND NOT EXISTS (SELECT 1 FROM delivery_wide w WHERE w.org_id = d.org_id AND w.fact_seq < d.fact_seq))`
 
 const lease = `UPDATE deliveries SET owner = $3, due = $4 FROM c
@@ -123,6 +124,7 @@ func (e *Engine) claim(ctx context.Context, wants []*want) error {
 	if err != nil { // nothing was leased
 		for _, w := range wants {
 			w.lane.giveUp(w.n, true)
+			e.poller.at(w.lane.number, time.Now().Add(claimAgain))
 		}
 		return err
 	}

@@ -15,14 +15,24 @@
 //
 //	pending → delivered | failed | skipped; failed and skipped → pending by redelivery
 //
-// A pending row is due at an instant. While a node holds it, that instant is the end of the node's lease. Settling is conditional on owner and
-// attempt, so a node whose lease was taken over changes nothing. A node that starts again knows that its earlier self is dead and gives
-// back its leases at once.
+// A pending row is due at an instant. While a node holds it, that instant is the end of the node's lease. Settling is conditional on owner, attempt
+// and that very instant, so whoever has lost a lease changes nothing, not even the same node. What a node holds it does not claim itself: when the
+// database takes no writes for a while, outcomes wait for it, and nothing that arrived is sent again. A node that starts again knows that its
+// earlier self is dead and gives back its leases at once; other nodes do so when its heartbeat has stopped.
+//
+// # Who wakes whom
+//
+// Nothing depends on being woken: the poller looks through the table every second. Everything that can be known sooner is told to it: a retry's
+// instant, room in a lane that had none, a circuit that closes or may be probed, the next delivery of a key.
 //
 // # Fairness
 //
 // Each endpoint has a lane of its own: at most 16 attempts at a time, a bounded queue, a circuit that opens after repeated failures and then lets
-// one probe through at a time, its own rate limit, its own order by key. A slow or dead endpoint never takes a worker from another.
+// one probe through at a time, its own rate limit (on each node), its own order by key. A slow or dead endpoint never takes a worker from another.
+// What concerns thousands of rows, a fact for many endpoints or a long recovery, is done aside and in parts.
+//
+// Deliveries with the same key go to an endpoint one after another, in the order of their facts' numbers: the next when the one before has arrived, or
+// was given up or skipped. Transactions that overlap on several nodes have no order among them.
 //
 // # What is promised
 //

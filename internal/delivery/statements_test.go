@@ -106,9 +106,11 @@ func TestStatementsFindTheirRowsByIndex(t *testing.T) {
 			{"dueEndpoints", dueText, nil},
 		} {
 			plan := explained(t, d, c.sql, c.args...)
-			for _, bad := range []string{"SCAN deliveries\n", "SCAN d\n", "SCAN p\n", "(endpoint_id=?)\n", "Seq Scan on deliveries", "Hash Join", "Hash Semi Join", "Merge Join"} {
-				if c.name == "dueEndpoints" && bad == "(endpoint_id=?)\n" || c.name == "busyQueues" && bad == "Hash Semi Join" {
-					continue // the first row of an index; the few facts that wait to be planned
+			for _, bad := range []string{
+				"SCAN deliveries\n", "SCAN d\n", "SCAN p\n", "PRIMARY KEY (endpoint_id=?)\n", "Seq Scan on deliveries", "Hash Join", "Hash Semi Join", "Merge Join",
+			} {
+				if c.name == "busyQueues" && bad == "Hash Semi Join" {
+					continue // with the few facts that wait to be planned
 				}
 				if strings.Contains(plan, bad) {
 					t.Errorf("%s goes by %q:\n%s", c.name, strings.TrimSpace(bad), plan)
