@@ -130,7 +130,7 @@ func (e *Engine) lane(number int64, to *endpoint.Endpoint) *lane {
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.join(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped before it began
+			return nil // stopped before it began
 		}
 		return err
 	}

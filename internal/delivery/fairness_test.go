@@ -245,7 +245,8 @@ func TestRedeliveredGoesBeforeThoseThatWaitForIt(t *testing.T) {
 	})
 }
 
-// BenchmarkIdleEndpoint says what an endpoint costs in memory once something was sent to it.
+// BenchmarkIdleEndpoint says what an endpoint costs in memory that is known, and just after something was sent to it: then with an idle worker and both
+// halves of an idle connection, the receiver being in the same process.
 func BenchmarkIdleEndpoint(b *testing.B) {
 	h := open(b, dbtest.Open(b, dbtest.SQLite(b)), nil)
 	var n atomic.Int64

@@ -24,8 +24,8 @@ func (e *Engine) judge(l *lane, o *outcome, s settings) {
 	if ok {
 		o.state = delivered
 	} else if o.state == pending {
-		again := false
-		o.delay, again = backoff(s.policy.delays(s.to), o.id, o.attempt, o.attempt-o.series, asked)
+		delay, again := backoff(s.policy.delays(s.to), o.id, o.attempt, o.attempt-o.series, asked)
+		o.delay = delay
 		if !again || o.refused() {
 			o.state, o.delay = failed, 0
 		}

@@ -269,7 +269,7 @@ func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond 
 // complete fills in the bytes that the attempts sent: kept ones where there are some, else rendered again, and says whether the hash agrees. A
 // delivery whose bytes cannot be had has a log all the same.
 func (e *Engine) complete(ctx context.Context, q db.Querier, s settings, r *Record) error {
-	if len(r.Attempts) == 0 || s.bad != nil {
+	if len(r.Attempts) == 0 || !s.sendable() {
 		return nil
 	}
 	body, err := e.sent(ctx, q, s, r)

@@ -101,7 +101,7 @@ func (e *Engine) leave() error {
 }
 
 // compareClocks notes how far the database's clock is from this machine's, by which timers go. Call it first in a transaction of its own.
-func (e *Engine) compareClocks(tx *db.Tx) { e.skew.Store(int64(tx.Now().Sub(time.Now()))) }
+func (e *Engine) compareClocks(tx *db.Tx) { e.skew.Store(int64(time.Until(tx.Now()))) }
 
 // here is a stored instant by this machine's clock.
 func (e *Engine) here(micros int64) time.Time {

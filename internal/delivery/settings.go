@@ -23,6 +23,9 @@ type settings struct {
 	bad     error // why nothing can be sent
 }
 
+// sendable tells whether something can be sent by these settings.
+func (s settings) sendable() bool { return s.bad == nil }
+
 // settings returns the lane's settings as of now; to is nil when the endpoint is not known here.
 func (l *lane) settings() settings {
 	to := l.e.Subscriptions.Now().Endpoint(l.number)

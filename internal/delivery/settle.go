@@ -272,8 +272,10 @@ func (e *Engine) update(tx *db.Tx, o *outcome) []any {
 	if o.attempted {
 		was--
 	}
-	return []any{int64(o.state), tx.Micros() + o.delay.Microseconds(), int64(o.attempt), o.id.Endpoint, o.id.Seq, int64(o.id.Day), o.org,
-		e.node.Load(), int64(was), o.lease}
+	return []any{
+		int64(o.state), tx.Micros() + o.delay.Microseconds(), int64(o.attempt), o.id.Endpoint, o.id.Seq, int64(o.id.Day), o.org,
+		e.node.Load(), int64(was), o.lease,
+	}
 }
 
 // settled does what follows once outcomes are on disk.
@@ -316,9 +318,11 @@ func (e *Engine) row(o *outcome) []any {
 		body = o.out.Body
 	}
 	t := o.out.Timing
-	return []any{o.id.Endpoint, o.id.Seq, int64(o.attempt), int64(o.id.Day), o.org, o.at.UnixMicro(), int64(o.status), o.code, detail,
+	return []any{
+		o.id.Endpoint, o.id.Seq, int64(o.attempt), int64(o.id.Day), o.org, o.at.UnixMicro(), int64(o.status), o.code, detail,
 		t.DNS.Microseconds(), t.Connect.Microseconds(), t.TLS.Microseconds(), t.FirstByte.Microseconds(), t.Total.Microseconds(),
-		hash, requestHead, responseHead, body}
+		hash, requestHead, responseHead, body,
+	}
 }
 
 // text is fit for a text column of either engine: valid UTF-8 without NUL.

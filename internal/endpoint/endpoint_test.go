@@ -176,21 +176,32 @@ func TestEverythingThatIsWrongIsToldAtOnce(t *testing.T) {
 		{"nothing", endpoint.Spec{Format: "broad"}, []string{"/events required"}},
 		{"format", endpoint.Spec{Format: "klingon", Description: "\x00"}, []string{"/format unknown_format", "/description control_characters"}},
 		{"default format", endpoint.Spec{}, []string{"/format unknown_format"}}, // there is no pullup in this house
-		{"events", endpoint.Spec{Format: "narrow", Events: []string{"sale.accepted", "sale.accepted", "order.accepted", "acme.happened", ""}},
-			[]string{"/events/1 duplicate", "/events/2 unknown_event", "/events/3 unknown_event", "/events/4 unknown_event"}},
-		{"own", endpoint.Spec{Format: "broad", Events: []string{"acme.happened", "order.unheard", "acme", "a..b"}},
-			[]string{"/events/1 unknown_event", "/events/2 unknown_event", "/events/3 unknown_event"}},
+		{
+			"events",
+			endpoint.Spec{Format: "narrow", Events: []string{"sale.accepted", "sale.accepted", "order.accepted", "acme.happened", ""}},
+			[]string{"/events/1 duplicate", "/events/2 unknown_event", "/events/3 unknown_event", "/events/4 unknown_event"},
+		},
+		{
+			"own",
+			endpoint.Spec{Format: "broad", Events: []string{"acme.happened", "order.unheard", "acme", "a..b"}},
+			[]string{"/events/1 unknown_event", "/events/2 unknown_event", "/events/3 unknown_event"},
+		},
 		{"wildcard", endpoint.Spec{Format: "broad", Events: []string{"*", "order.accepted"}}, []string{"/events wildcard"}},
 		{"too many", endpoint.Spec{Format: "broad", Events: long, Options: endpoint.Options{Retry: &many}}, []string{"/events too_many", "/retry/delays too_many"}},
 		{"all", endpoint.Spec{
 			Format: "narrow", Events: []string{"*"}, Description: strings.Repeat("ä", 501), Secret: " ",
 			Options: endpoint.Options{Retry: &delays, RateLimit: 10_001, Signature: "v1", Headers: map[string]string{"X-Webhook-Signature": "mine"}},
-		}, []string{"/signature not_supported", "/retry/delays/0 out_of_range", "/retry/delays/2 out_of_range", "/retry/delays/3 out_of_range",
-			"/rateLimit out_of_range", "/headers/X-Webhook-Signature header_refused", "/description too_long"}},
+		}, []string{
+			"/signature not_supported", "/retry/delays/0 out_of_range", "/retry/delays/2 out_of_range", "/retry/delays/3 out_of_range",
+			"/rateLimit out_of_range", "/headers/X-Webhook-Signature header_refused", "/description too_long",
+		}},
 		{"secret", endpoint.Spec{Format: "narrow", Events: []string{"*"}, Secret: " x"}, []string{"/secret invalid_secret"}},
 		{"standard secret", endpoint.Spec{Format: "broad", Events: []string{"*"}, Secret: "whsec_short"}, []string{"/secret invalid_secret"}},
-		{"shared for a pair", endpoint.Spec{Format: "broad", Events: []string{"*"}, Secret: webhook.NewSecret(), Options: endpoint.Options{Signature: "v1a"}},
-			[]string{"/secret invalid_secret"}},
+		{
+			"shared for a pair",
+			endpoint.Spec{Format: "broad", Events: []string{"*"}, Secret: webhook.NewSecret(), Options: endpoint.Options{Signature: "v1a"}},
+			[]string{"/secret invalid_secret"},
+		},
 		{"signature", endpoint.Spec{Format: "broad", Events: []string{"*"}, Options: endpoint.Options{Signature: "v2"}}, []string{"/signature unknown_signature"}},
 	} {
 		err := h.book.Check(c.spec)
