@@ -111,7 +111,7 @@ func write(t *testing.T, file, content string) {
 func TestASecondServeOnTheSameFileIsRefused(t *testing.T) {
 	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
 		if st.Database != "" {
-			t.Skip("several nodes may share a PostgreSQL database")
+			t.Skip("several nodes may share such a database")
 		}
 		second, err := st.Start()
 		if err == nil {
