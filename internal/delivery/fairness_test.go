@@ -16,7 +16,7 @@ import (
 )
 
 // The poller's own look through the table is put off in these tests: whatever happens in time happens because somebody was woken.
-func rarelyPolls(c *delivery.Config) { c.Poll = 15 * time.Second }
+func rarelyPolls(c *delivery.Config) { c.Poll = time.Minute }
 
 func TestOpenCircuitProbesAndThenEverythingFlows(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {

@@ -143,6 +143,8 @@ func TestOurOwnMistakesDoNotCountAgainstTheEndpoint(t *testing.T) {
 		if a := rec.Attempts[0]; a.Code != "internal" || a.RequestBody != nil {
 			t.Errorf("the attempt is %+v, want code internal and nothing sent", a)
 		}
+		h.publish("", 13)
+		h.settled(e, "failed", 2)
 		h.publish("", 14)
 		h.settled(e, "delivered", 1)
 		if now, err := h.book.Get(d.Read(t.Context()), org, e.ID); err != nil || !now.Enabled() || !now.FailingSince.IsZero() {

@@ -49,6 +49,61 @@ func TestRetrySendsTheKeptBytesWhateverHasChanged(t *testing.T) {
 	})
 }
 
+// The same holds when an endpoint that gets the fact for the first time shares it in memory.
+func TestKeptBytesAreNotMixedWithThoseMadeNow(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		dialect := changing()
+		dialect.delays = []time.Duration{time.Hour}
+		use := func(c *delivery.Config) { c.Dialects = []delivery.Dialect{dialect} }
+		h := open(t, d, use)
+		answer := func(g received) int {
+			if g.try == 1 {
+				return 500
+			}
+			return 200
+		}
+		fresh, again := receive(t, nil), receive(t, answer)
+		off, on := false, true
+		a := h.subscribe(again.URL, endpoint.Options{})
+		var others []*endpoint.Endpoint // so many that one of them comes first
+		for range 8 {
+			b := h.subscribe(fresh.URL, endpoint.Options{})
+			h.change(b, endpoint.Change{Active: &off})
+			others = append(others, b)
+		}
+		h.publish("", 1)
+		eventually(t, "the first attempt is settled", func() bool {
+			n, err := db.One(d.Read(t.Context()), db.Value[int], "SELECT count(*) FROM envelopes")
+			return err == nil && n == 1
+		})
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range others {
+			h.change(b, endpoint.Change{Active: &on})
+		}
+		which := h.settled(a, "pending", 1)[0].ID
+		if err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			for _, b := range others {
+				if _, err := h.engine.Recover(tx, b, time.Time{}); err != nil {
+					return err
+				}
+			}
+			return h.engine.Redeliver(tx, a, which)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		next := open(t, d, use)
+		next.settled(a, "delivered", 1)
+		for _, b := range others {
+			next.settled(b, "delivered", 1)
+		}
+		if got := again.await(t, 2); got[1].body != got[0].body {
+			t.Errorf("the second attempt sent %s, the first %s", got[1].body, got[0].body)
+		}
+	})
+}
+
 func TestLogSaysWhenItCannotShowWhatWasSent(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		h := open(t, d, func(c *delivery.Config) { c.Dialects = []delivery.Dialect{changing()} })
