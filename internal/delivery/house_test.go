@@ -231,10 +231,9 @@ func receive(t testing.TB, answer func(received) int) *receiver {
 	return r
 }
 
-// await waits for n requests in all and returns them.
+// await waits for n requests in all and returns them. It gives up when nothing has come for 20 seconds.
 func (r *receiver) await(t testing.TB, n int) []received {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
 	for {
 		r.mu.Lock()
 		got := append([]received(nil), r.got...)
@@ -244,7 +243,7 @@ func (r *receiver) await(t testing.TB, n int) []received {
 		}
 		select {
 		case <-r.come:
-		case <-deadline:
+		case <-time.After(20 * time.Second):
 			t.Fatalf("got %d requests, want %d", len(got), n)
 		}
 	}

@@ -51,6 +51,12 @@ func (e *Engine) Plan(tx *db.Tx, facts []*fact.Fact) error {
 	}
 	if e.sending() {
 		p.lease()
+	} else {
+		tx.OnCommit(func() {
+			if e.sending() { // it has begun meanwhile, and may have looked already
+				e.poller.everything()
+			}
+		})
 	}
 	return tx.Bulk(insertDeliveries, p.rows)
 }
