@@ -47,7 +47,7 @@ func (c *Core) MakeHistory(ctx context.Context, n int) error {
 	})}
 	go func() { _ = server.Serve(sink) }()
 	defer server.Close()
-	return c.pointedAt(ctx, all[0], "http://"+sink.Addr().String()+"/", func() error { return c.deliverHistory(ctx, owner, n, &arrived) })
+	return c.pointedAt(ctx, all[0], "http://"+sink.Addr().String()+"/", func() error { return c.deliverHistory(ctx, owner, wanted(all[0]), n, &arrived) })
 }
 
 // pointedAt runs f while an endpoint has another URL.
@@ -68,8 +68,16 @@ func (c *Core) pointedAt(ctx context.Context, e *endpoint.Endpoint, raw string, 
 	return errors.Join(f(), point(context.WithoutCancel(ctx), e.URL))
 }
 
+// wanted is a name that the endpoint has subscribed to.
+func wanted(e *endpoint.Endpoint) string {
+	if e.Events[0] == endpoint.Wildcard {
+		return "bench.old"
+	}
+	return e.Events[0]
+}
+
 // deliverHistory publishes n messages and waits until all have arrived and been settled.
-func (c *Core) deliverHistory(ctx context.Context, owner int64, n int, arrived *atomic.Int64) error {
+func (c *Core) deliverHistory(ctx context.Context, owner int64, name string, n int, arrived *atomic.Int64) error {
 	engine, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- c.Engine.Run(engine) }()
@@ -83,7 +91,7 @@ func (c *Core) deliverHistory(ctx context.Context, owner int64, n int, arrived *
 		}
 		messages := make([]message.Message, min(batch, n-sent))
 		for i := range messages {
-			messages[i] = message.Message{Event: "bench.old", Data: data}
+			messages[i] = message.Message{Event: name, Data: data}
 		}
 		g.Go(func() error {
 			return c.DB.Write(ctx, "", func(tx *db.Tx) error {
