@@ -13,7 +13,7 @@ import (
 )
 
 // soon is how long a test waits for what should happen at once; test machines may be busy.
-const soon = 30 * time.Second
+const soon = 90 * time.Second
 
 // org is an organisation of the test's own, seen through the API with a key that may do everything.
 type org struct {
