@@ -18,9 +18,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
-	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
-	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
 
@@ -137,24 +135,6 @@ func addrPort(a net.Addr) netip.AddrPort {
 func (c *Core) ready(ctx context.Context) error {
 	_, err := c.DB.Revision(ctx)
 	return err
-}
-
-// find finds out whose key was presented.
-func (c *Core) find(ctx context.Context, key string) (*access.Principal, error) {
-	p, err := org.Authenticate(c.DB.Read(ctx), key)
-	if err != nil {
-		return nil, err
-	}
-	who := &access.Principal{Org: p.Org, OrgID: p.OrgID, Key: p.Key, PerMinute: p.PerMinute}
-	for _, s := range p.Scopes {
-		who.Scopes = append(who.Scopes, access.Scope(s))
-	}
-	return who, nil
-}
-
-// used notes that keys have been used.
-func (c *Core) used(ctx context.Context, o int64, keys ...id.Key) error {
-	return c.DB.Write(ctx, "", func(tx *db.Tx) error { return org.Used(tx, o, keys...) })
 }
 
 // sweep forgets what has had its time.

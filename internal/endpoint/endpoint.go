@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // Wildcard subscribes to everything that the format carries.
@@ -39,6 +40,8 @@ type Vocabulary interface {
 // Endpoint is a webhook endpoint.
 type Endpoint struct {
 	Number      int64 // inside; part of its deliveries' ids
+	Grant       int64     // the number of the grant that an app made it on; 0 for the organisation's own
+	Sees        scope.Set // what an app's may be told of
 	Org         int64
 	ID          id.Webhook
 	URL         string

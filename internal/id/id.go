@@ -31,6 +31,18 @@ type (
 	OrderNumber string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
+	// User is a person, "usr_" and 26 characters.
+	User string
+	// Session is a browser that a person is signed in with, "ses_" and 26 characters; the session itself is a cookie.
+	Session string
+	// Token is a personal token's public name, "tok_" and 26 characters; the token itself begins with "sdp_".
+	Token string
+	// Link is the public name of an invitation or another one-time link, "lnk_" and 26 characters.
+	Link string
+	// Client is an app, "oa_" and 26 characters: its client_id.
+	Client string
+	// Grant is what a person has allowed an app, "gnt_" and 26 characters.
+	Grant string
 )
 
 // lower is Crockford's base32 alphabet in lower case: no i, l, o or u, so that an id survives being read aloud.
@@ -53,6 +65,24 @@ func NewEvent() Event { return Event(sortable("evn_")) }
 
 // NewWebhook makes a webhook endpoint's id.
 func NewWebhook() Webhook { return Webhook(sortable("wh_")) }
+
+// NewUser makes a person's id.
+func NewUser() User { return User(sortable("usr_")) }
+
+// NewSession makes a session's id.
+func NewSession() Session { return Session(sortable("ses_")) }
+
+// NewToken makes a personal token's public name.
+func NewToken() Token { return Token(sortable("tok_")) }
+
+// NewLink makes a one-time link's public name.
+func NewLink() Link { return Link(sortable("lnk_")) }
+
+// NewClient makes an app's client_id.
+func NewClient() Client { return Client(sortable("oa_")) }
+
+// NewGrant makes a grant's id.
+func NewGrant() Grant { return Grant(sortable("gnt_")) }
 
 // NewListing makes a listing's id: four bytes of time and eight of chance, in the shape that portal's clients know.
 func NewListing(now time.Time) Listing {

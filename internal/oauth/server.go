@@ -1,0 +1,102 @@
+package oauth
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
+)
+
+// People is what the server has to know of people and organisations. The app wires package org to it.
+type People interface {
+	// Places are the organisations that a person can act in through an app of the organisation client: their own, by name, and the client's, where they are
+	// an attendee if nothing else.
+	Places(q db.Querier, user, client int64) ([]Place, error)
+	// Named returns a person's and an organisation's public ids, for introspection.
+	Named(q db.Querier, user, org int64) (id.User, id.Org, error)
+}
+
+// Place is an organisation that a person can act in.
+type Place struct {
+	Org  int64
+	ID   id.Org
+	Name string
+	Role string    // "" for an attendee
+	May  scope.Set // what the person may do there
+}
+
+// Person is somebody who is signed in.
+type Person struct {
+	No      int64
+	ID      id.User
+	Email   string
+	Session int64 // its number
+}
+
+// Consent is what a person is asked.
+type Consent struct {
+	Person     *Person
+	ClientName string
+	Host       string // of the redirect URI: where the answer goes. For a private scheme, the scheme
+	Target     string // the redirect URI's origin, for the page's form-action; "" where there is none
+	Scopes     []scope.Scope
+	Places     []Place
+	Request    string // the hidden field "request": a secret that is good once, for this session
+	UserCode   string // of a device; "" for a redirect
+}
+
+// Front is what people see of the server. Package account is it.
+type Front interface {
+	// Person returns who is signed in; nil when nobody is.
+	Person(r *http.Request) (*Person, error)
+	// SignIn sends the browser to sign in and then back to path, a path of this server with its query.
+	SignIn(w http.ResponseWriter, r *http.Request, path string)
+	// Consent asks. Its form posts request, decision (allow or deny), org and scope (one for each that stays ticked) to /oauth/consent, or for a
+	// device to /oauth/device/consent.
+	Consent(w http.ResponseWriter, r *http.Request, c Consent)
+	// Code asks for a device's code; complaint says why the last one was not taken, "" at first. Its form posts user_code to /oauth/device/code.
+	Code(w http.ResponseWriter, r *http.Request, userCode, complaint string, status int)
+	// Say shows a page with a heading and a sentence, from which nothing leads on.
+	Say(w http.ResponseWriter, r *http.Request, status int, heading, sentence string)
+}
+
+// Config is what a server stands on. The durations have defaults.
+type Config struct {
+	DB       *db.DB
+	Registry *Registry
+	People   People
+	Front    Front
+
+	// Issuer is the server's own URL, without a slash at its end (RFC 8414 §2).
+	Issuer string
+
+	AccessLife      time.Duration // of an access token; 1 hour
+	RefreshIdle     time.Duration // how long a refresh token waits to be used; 30 days
+	RefreshAbsolute time.Duration // how long an authorization can be refreshed in all; 180 days
+	Grace           time.Duration // how long a refresh token that was used gives the same answer again; 10 seconds, negative for not at all
+	CodeLife        time.Duration // of an authorization code; 60 seconds
+	// PerMinute bounds the requests to the token endpoint and those like it, for each client and for each network address; 0 for no bound.
+	PerMinute int
+
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+// Server is the HTTP side.
+type Server struct{ Config }
+
+// New makes a server.
+func New(c Config) *Server { return &Server{c} }
+
+// Routes puts the server's routes on the mux.
+func (s *Server) Routes(mux *http.ServeMux) {}
+
+// Proven checks that a request to a protected resource proves possession of the key that its token is bound to (RFC 9449 §7). It is access.Config's.
+func (s *Server) Proven(r *http.Request, token, thumbprint string) error { panic("not built yet") }
+
+// Run forgets what has had its time, until ctx ends.
+func (s *Server) Run(ctx context.Context) { <-ctx.Done() }
