@@ -48,8 +48,8 @@ func (c *keyCreateCmd) Run(ctx context.Context, p *program) error {
 		}
 		if c.JSON {
 			return p.json(struct {
-				ID     id.Key      `json:"id"`
-				Key    string      `json:"key"`
+				ID     id.Key        `json:"id"`
+				Key    string        `json:"key"`
 				Scopes []scope.Scope `json:"scopes"`
 			}{made.ID, secret, made.Scopes.List()})
 		}
@@ -64,13 +64,13 @@ type keyListCmd struct {
 }
 
 type keyJSON struct {
-	ID         id.Key      `json:"id"`
-	Name       string      `json:"name"`
+	ID         id.Key        `json:"id"`
+	Name       string        `json:"name"`
 	Scopes     []scope.Scope `json:"scopes"`
-	PerMinute  int         `json:"perMinute"`
-	CreatedAt  instant     `json:"createdAt"`
-	LastUsedAt *instant    `json:"lastUsedAt"`
-	RevokedAt  *instant    `json:"revokedAt"`
+	PerMinute  int           `json:"perMinute"`
+	CreatedAt  instant       `json:"createdAt"`
+	LastUsedAt *instant      `json:"lastUsedAt"`
+	RevokedAt  *instant      `json:"revokedAt"`
 }
 
 // Run lists the keys.

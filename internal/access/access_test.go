@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
-		"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 

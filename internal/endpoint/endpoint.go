@@ -39,7 +39,7 @@ type Vocabulary interface {
 
 // Endpoint is a webhook endpoint.
 type Endpoint struct {
-	Number      int64 // inside; part of its deliveries' ids
+	Number      int64     // inside; part of its deliveries' ids
 	Grant       int64     // the number of the grant that an app made it on; 0 for the organisation's own
 	Sees        scope.Set // what an app's may be told of
 	Org         int64

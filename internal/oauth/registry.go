@@ -3,6 +3,7 @@ package oauth
 import (
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -104,24 +105,24 @@ type Registry struct {
 }
 
 // CreateClient makes an app. The secret is "" for methods that have none; nobody can be shown it again.
-func (g *Registry) CreateClient(tx *db.Tx, org int64, in ClientInput) (c Client, secret string, err error) {
+func (g *Registry) CreateClient(tx *db.Tx, org int64, in ClientInput, by audit.By) (c Client, secret string, err error) {
 	panic("not built yet")
 }
 
 // UpdateClient changes an app to what the input says. version is the one that the caller saw, 0 for any; version_mismatch (412), client_not_found.
 // The method can change only between those with a secret. Tokens and grants keep scopes that the client has no more until they are refreshed.
-func (g *Registry) UpdateClient(tx *db.Tx, org int64, c id.Client, in ClientInput, version int64) (Client, error) {
+func (g *Registry) UpdateClient(tx *db.Tx, org int64, c id.Client, in ClientInput, version int64, by audit.By) (Client, error) {
 	panic("not built yet")
 }
 
 // DeleteClient ends an app with all its grants, tokens and webhooks. It runs in [db.DB.Configure].
-func (g *Registry) DeleteClient(tx *db.Tx, org int64, c id.Client, version int64) error {
+func (g *Registry) DeleteClient(tx *db.Tx, org int64, c id.Client, version int64, by audit.By) error {
 	panic("not built yet")
 }
 
 // RotateSecret gives a client a new secret; the one before is good for the overlap, 0 to 7 days, and any older one ends now. no_secret (409) for a
 // client whose method has none.
-func (g *Registry) RotateSecret(tx *db.Tx, org int64, c id.Client, overlap time.Duration) (Client, string, error) {
+func (g *Registry) RotateSecret(tx *db.Tx, org int64, c id.Client, overlap time.Duration, by audit.By) (Client, string, error) {
 	panic("not built yet")
 }
 
@@ -141,7 +142,7 @@ func GrantsOf(q db.Querier, user int64) ([]Grant, error) { panic("not built yet"
 func GrantByID(q db.Querier, org int64, gr id.Grant) (Grant, error) { panic("not built yet") }
 
 // RevokeGrant ends a grant with all its tokens and webhooks. It runs in [db.DB.Configure]. Ending it twice is fine; grant_not_found.
-func (g *Registry) RevokeGrant(tx *db.Tx, org int64, gr id.Grant, reason string) error {
+func (g *Registry) RevokeGrant(tx *db.Tx, org int64, gr id.Grant, reason string, by audit.By) error {
 	panic("not built yet")
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
@@ -66,7 +67,7 @@ type UserInput struct {
 }
 
 // Create makes a person.
-func (p *People) Create(tx *db.Tx, in UserInput) (User, error) { panic("not built yet") }
+func (p *People) Create(tx *db.Tx, in UserInput, by audit.By) (User, error) { panic("not built yet") }
 
 // UserByID finds a person; user_not_found.
 func UserByID(q db.Querier, u id.User) (User, error) { panic("not built yet") }
@@ -83,7 +84,7 @@ func (p *People) Rename(tx *db.Tx, user int64, name string, version int64) (User
 }
 
 // SetPassword replaces a person's password: all their sessions but the one kept (0 for none) end, and so do all tokens of apps and reset links.
-func (p *People) SetPassword(tx *db.Tx, user int64, password Password, keep int64) error {
+func (p *People) SetPassword(tx *db.Tx, user int64, password Password, keep int64, by audit.By) error {
 	panic("not built yet")
 }
 
@@ -130,7 +131,7 @@ func (p *People) SessionOf(ctx context.Context, cookie string) (User, Session, e
 func Sessions(q db.Querier, user int64) ([]Session, error) { panic("not built yet") }
 
 // SignOut ends a session of a person, or all but the one kept when s is "". Ending it twice is fine.
-func (p *People) SignOut(tx *db.Tx, user int64, s id.Session, keep int64) error {
+func (p *People) SignOut(tx *db.Tx, user int64, s id.Session, keep int64, by audit.By) error {
 	panic("not built yet")
 }
 
@@ -153,7 +154,9 @@ func Memberships(q db.Querier, user int64) ([]Membership, error) { panic("not bu
 
 // SetRole makes a person a member, changes the role, or with "" ends the membership. It runs in [db.DB.Configure], because webhooks of apps follow it.
 // Nobody can take the last owner away: last_owner (409).
-func (p *People) SetRole(tx *db.Tx, org, user int64, role Role) error { panic("not built yet") }
+func (p *People) SetRole(tx *db.Tx, org, user int64, role Role, by audit.By) error {
+	panic("not built yet")
+}
 
 // LinkKind says what a one-time link is for.
 type LinkKind string
@@ -180,7 +183,7 @@ type Link struct {
 }
 
 // Invite makes an invitation. The secret is the last part of the link's path: see package account.
-func (p *People) Invite(tx *db.Tx, org int64, email string, role Role) (l Link, secret string, err error) {
+func (p *People) Invite(tx *db.Tx, org int64, email string, role Role, by audit.By) (l Link, secret string, err error) {
 	panic("not built yet")
 }
 
@@ -195,7 +198,7 @@ func LinkOf(q db.Querier, kind LinkKind, secret string, now time.Time) (Link, er
 }
 
 // UseLink uses a link: one conditional UPDATE, so of two who try only one gets it. link_invalid.
-func (p *People) UseLink(tx *db.Tx, kind LinkKind, secret string) (Link, error) {
+func (p *People) UseLink(tx *db.Tx, kind LinkKind, secret string, by audit.By) (Link, error) {
 	panic("not built yet")
 }
 
@@ -203,7 +206,9 @@ func (p *People) UseLink(tx *db.Tx, kind LinkKind, secret string) (Link, error) 
 func Links(q db.Querier, org int64, now time.Time) ([]Link, error) { panic("not built yet") }
 
 // RevokeLink takes an invitation back; link_not_found. Twice is fine.
-func (p *People) RevokeLink(tx *db.Tx, org int64, l id.Link) error { panic("not built yet") }
+func (p *People) RevokeLink(tx *db.Tx, org int64, l id.Link, by audit.By) error {
+	panic("not built yet")
+}
 
 // Sweep forgets sessions, links and failures whose time is over. It takes them in steps.
 func (p *People) Sweep(ctx context.Context) error { panic("not built yet") }

@@ -3,6 +3,7 @@ package org
 import (
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
@@ -35,7 +36,7 @@ type TokenInput struct {
 }
 
 // CreateToken makes a personal token and returns it: 256 random bits after "sdp_". Nobody can be shown it again.
-func CreateToken(tx *db.Tx, org, user int64, in TokenInput) (t Token, secret string, err error) {
+func CreateToken(tx *db.Tx, org, user int64, in TokenInput, by audit.By) (t Token, secret string, err error) {
 	panic("not built yet")
 }
 
@@ -43,7 +44,7 @@ func CreateToken(tx *db.Tx, org, user int64, in TokenInput) (t Token, secret str
 func Tokens(q db.Querier, org, user int64) ([]Token, error) { panic("not built yet") }
 
 // RevokeToken ends a person's token; token_not_found. Ending it twice is fine.
-func RevokeToken(tx *db.Tx, user int64, t id.Token) error { panic("not built yet") }
+func RevokeToken(tx *db.Tx, user int64, t id.Token, by audit.By) error { panic("not built yet") }
 
 // AuthenticateToken finds out whose token is presented, and what the person is in its organisation now. It fails with invalid_token, also for a person
 // who was erased.
