@@ -253,8 +253,10 @@ func TestLine14AChallengeIs43Characters(t *testing.T) {
 func TestLine15ScopesAreChecked(t *testing.T) {
 	onSites(t, func(t *testing.T, s *site) {
 		b, a := s.owner(t), s.app(t, "scopes", []string{"events:read", "tickets:read"})
-		for _, wanted := range []string{"nonsense", "events:read nonsense", "events:write", "events:read events:write", "events:read  tickets:read", " events:read", "events:read ", "EVENTS:READ",
-			"events:*", "*", "events:read,tickets:read", "events:read\ttickets:read", "\"", "write:webhooks", "openid"} {
+		for _, wanted := range []string{
+			"nonsense", "events:read nonsense", "events:write", "events:read events:write", "events:read  tickets:read", " events:read", "events:read ", "EVENTS:READ",
+			"events:*", "*", "events:read,tickets:read", "events:read\ttickets:read", "\"", "write:webhooks", "openid",
+		} {
 			k := a.ask("scope", wanted)
 			k.refusedBack(t, b.authorize(t, k), "invalid_scope")
 		}
@@ -505,12 +507,22 @@ func TestLine24NoOpenRedirector(t *testing.T) {
 		evil := "https://evil.example/cb"
 		for _, b := range everyone(t, s) {
 			for _, over := range [][]string{
-				{"response_type", "token"}, {"scope", "nonsense"}, {"code_challenge", left}, {"prompt", "none"}, {"request_uri", evil}, {"request", "x.y.z"}, {"code_challenge_method", "plain"},
-				{"client_id", left}, {"client_id", "oa_unknown"}, {"resource", evil}, {"state", evil}, {},
+				{"response_type", "token"},
+				{"scope", "nonsense"},
+				{"code_challenge", left},
+				{"prompt", "none"},
+				{"request_uri", evil},
+				{"request", "x.y.z"},
+				{"code_challenge_method", "plain"},
+				{"client_id", left},
+				{"client_id", "oa_unknown"},
+				{"resource", evil},
+				{"state", evil},
+				{},
 			} {
 				b.authorize(t, a.ask(append([]string{"redirect_uri", evil}, over...)...)).stays(t, 400)
 			}
-			if to := b.get(t, "/sign-in?next=" + url.QueryEscape(evil)); strings.Contains(to.Header.Get("Location"), "evil") {
+			if to := b.get(t, "/sign-in?next="+url.QueryEscape(evil)); strings.Contains(to.Header.Get("Location"), "evil") {
 				t.Errorf("the sign-in leads to %s", to.Header.Get("Location"))
 			}
 		}
@@ -543,4 +555,3 @@ func TestLine25NoAuthorizationOverPlainHTTP(t *testing.T) {
 		}
 	})
 }
-

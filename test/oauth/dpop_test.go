@@ -344,4 +344,3 @@ func TestLine84AProofIsSeenByEveryNode(t *testing.T) {
 		two.do(t, "GET", "/api/v1/events", nil, "Authorization", "DPoP "+token, "DPoP", seen).must(t, 401)
 	})
 }
-

@@ -12,7 +12,7 @@ import (
 
 // org is an organisation, with an API key that may do everything.
 type org struct {
-	s              *site
+	s               *site
 	slug, key, Name string
 }
 
