@@ -370,7 +370,7 @@ func TestLine19CredentialsAreNotPostedOn(t *testing.T) {
 		if to.Path != "/sign-in" || to.IsAbs() && to.Host != p.get(t, "/account").URL.Host {
 			t.Fatalf("who is not signed in is sent to %s", to)
 		}
-		fresh := &person{browser: s.browser(), Email: p.Email, Password: p.Password}
+		fresh := s.browser()
 		f := fresh.authorize(t, k).follow(t).form(t, "/sign-in").with("email", p.Email, "password", p.Password)
 		in := fresh.submit(t, f).must(t, 303)
 		consent := in.follow(t)
