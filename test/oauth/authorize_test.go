@@ -99,7 +99,7 @@ func TestLine06RedirectsThatAreNotRegistered(t *testing.T) {
 		for _, uri := range []string{
 			"https://app.example.com/cb#top", "https://app.example.com/cb#", "javascript:alert(1)", "data:text/html,hello", "vbscript:x", "file:///etc/passwd", "blob:https://a.example/x",
 			"http://app.example.com/cb", "http://localhost.example.com/cb", "http://192.168.1.1/cb", "//app.example.com/cb", "/cb", "app.example.com/cb", "", "https://", "https:///cb",
-			"https://user:pw@app.example.com/cb", "https://*.example.com/cb", "https://app.example.com/\x00", "https://app.example.com/\r\nX: y", "about:blank", "app:/cb",
+			"https://user:pw@app.example.com/cb", "https://app.example.com/\x00", "https://app.example.com/\r\nX: y", "about:blank", "app:/cb",
 		} {
 			t.Run(uri, func(t *testing.T) {
 				r := o.api(t, 400, "POST", "/api/v1/oauth/clients", map[string]any{
