@@ -24,8 +24,8 @@ func TestLine55TokensAreTakenFromAuthorizationOnly(t *testing.T) {
 			"a key and a token":    s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "X-API-Key", s.home(t).key),
 			"a header and a query": s.do(t, "GET", "/api/v1/events?access_token="+token, nil, "Authorization", "Bearer "+token),
 		} {
-			if r.Status != 400 || what != "a header and a query" && !strings.Contains(r.Header.Get("Www-Authenticate"), `error="invalid_request"`) {
-				t.Errorf("%s = %d %q, want 400 invalid_request", what, r.Status, r.Header.Get("Www-Authenticate"))
+			if r.Status != 400 || what != "a header and a query" && !strings.Contains(r.challenges(), `error="invalid_request"`) {
+				t.Errorf("%s = %d %q, want 400 invalid_request", what, r.Status, r.challenges())
 			}
 		}
 	})
@@ -35,17 +35,17 @@ func TestLine56HowATokenIsRefused(t *testing.T) {
 	onSites(t, func(t *testing.T, s *site) {
 		token := s.owner(t).grant(t, s.app(t)).access
 		r := s.do(t, "GET", "/api/v1/events", nil).must(t, 401)
-		if w := r.Header.Get("Www-Authenticate"); !strings.HasPrefix(w, "Bearer") || strings.Contains(w, "error") {
+		if w := r.challenges(); !strings.Contains(w, "Bearer") || strings.Contains(w, "error") {
 			t.Errorf("without a token: WWW-Authenticate %q", w)
 		}
 		for _, bad := range []string{"sda_x", token + "x", token[:len(token)-1], strings.ToUpper(token), "x", "sdr_x", "sd_x", "sdp_x", "é", strings.Repeat("x", 5000)} {
 			r := s.bearer(t, bad, "GET", "/api/v1/events", nil)
-			if w := r.Header.Get("Www-Authenticate"); r.Status != 401 || !strings.HasPrefix(w, "Bearer") || !strings.Contains(w, `error="invalid_token"`) {
+			if w := r.challenges(); r.Status != 401 || !strings.Contains(w, "Bearer") || !strings.Contains(w, `error="invalid_token"`) {
 				t.Errorf("a bad token = %d, WWW-Authenticate %q", r.Status, w)
 			}
 		}
 		r = s.bearer(t, token, "POST", "/api/v1/events", nil).must(t, 403)
-		if w := r.Header.Get("Www-Authenticate"); !strings.HasPrefix(w, "Bearer") || !strings.Contains(w, `error="insufficient_scope"`) || !strings.Contains(w, `scope="events:write"`) {
+		if w := r.challenges(); !strings.Contains(w, "Bearer") || !strings.Contains(w, `error="insufficient_scope"`) || !strings.Contains(w, `scope="events:write"`) {
 			t.Errorf("lacking a scope: WWW-Authenticate %q", w)
 		}
 	})
@@ -88,8 +88,8 @@ func TestLine59ATokenIsForItsResource(t *testing.T) {
 		for _, other := range []string{"/v0", "/v1", "/v2"} {
 			for _, got := range []tokens{b.grant(t, a, "resource", s.issuer+other), a.machine(t, "resource", s.issuer+other)} {
 				r := s.bearer(t, got.access, "GET", "/api/v1/events", nil).must(t, 401)
-				if !strings.Contains(r.Header.Get("Www-Authenticate"), `error="invalid_token"`) {
-					t.Errorf("a token for %s: WWW-Authenticate %q", other, r.Header.Get("Www-Authenticate"))
+				if !strings.Contains(r.challenges(), `error="invalid_token"`) {
+					t.Errorf("a token for %s: WWW-Authenticate %q", other, r.challenges())
 				}
 			}
 		}
@@ -122,8 +122,8 @@ func TestLine60ATokenEndsInTime(t *testing.T) {
 		}
 		time.Sleep(time.Until(after.Add(accessLife))) // no more than a second late, and that is generous
 		r := s.bearer(t, got.access, "GET", "/api/v1/events", nil).must(t, 401)
-		if !strings.Contains(r.Header.Get("Www-Authenticate"), `error="invalid_token"`) {
-			t.Errorf("WWW-Authenticate %q", r.Header.Get("Www-Authenticate"))
+		if !strings.Contains(r.challenges(), `error="invalid_token"`) {
+			t.Errorf("WWW-Authenticate %q", r.challenges())
 		}
 		inactive(t, a.introspect(t, got.access))
 	})

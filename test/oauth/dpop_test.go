@@ -51,7 +51,7 @@ func (a *app) use(t testing.TB, token, method, path string, over ...any) reply {
 		return a.s.do(t, method, path, nil, "Authorization", "DPoP "+token, "DPoP", jwt)
 	}
 	r := ask(over)
-	if n := r.Header.Get("Dpop-Nonce"); r.Status == 401 && n != "" && strings.Contains(r.Header.Get("Www-Authenticate"), "use_dpop_nonce") {
+	if n := r.Header.Get("Dpop-Nonce"); r.Status == 401 && n != "" && strings.Contains(r.challenges(), "use_dpop_nonce") {
 		r = ask(append([]any{"nonce", n}, over...))
 	}
 	return r
@@ -168,7 +168,7 @@ func TestLine80ProofsAtAResource(t *testing.T) {
 				header = append(header, "DPoP", jwt)
 			}
 			r := s.do(t, "GET", path, nil, header...)
-			if w := r.Header.Get("Www-Authenticate"); r.Status != 401 || !strings.Contains(w, "DPoP") {
+			if w := r.challenges(); r.Status != 401 || !strings.Contains(w, "DPoP") {
 				t.Errorf("%s: %s = %d, WWW-Authenticate %q", what, r.asked, r.Status, w)
 			}
 		}
@@ -222,7 +222,7 @@ func TestLine82ABoundTokenIsNoBearerToken(t *testing.T) {
 		a := s.bound(t)
 		token := a.machine(t).access
 		r := s.bearer(t, token, "GET", "/api/v1/events", nil).must(t, 401)
-		if w := r.Header.Get("Www-Authenticate"); !strings.Contains(w, "invalid_token") {
+		if w := r.challenges(); !strings.Contains(w, "invalid_token") {
 			t.Errorf("WWW-Authenticate %q", w)
 		}
 		jwt := a.proves.dpop(t, "GET", s.issuer+"/api/v1/events", "ath", hashed(token), "nonce", s.nonce(t, a.proves))
@@ -250,7 +250,7 @@ func TestLine83NoncesAreAskedFor(t *testing.T) {
 			return s.do(t, "GET", path, nil, "Authorization", "DPoP "+token, "DPoP", a.proves.dpop(t, "GET", s.issuer+path, "ath", hashed(token), "nonce", nonce))
 		}
 		r = ask(nil).must(t, 401)
-		if w := r.Header.Get("Www-Authenticate"); !strings.Contains(w, `DPoP`) || !strings.Contains(w, `error="use_dpop_nonce"`) || r.Header.Get("Dpop-Nonce") == "" {
+		if w := r.challenges(); !strings.Contains(w, `DPoP`) || !strings.Contains(w, `error="use_dpop_nonce"`) || r.Header.Get("Dpop-Nonce") == "" {
 			t.Fatalf("WWW-Authenticate %q, DPoP-Nonce %q", w, r.Header.Get("Dpop-Nonce"))
 		}
 		ask(r.Header.Get("Dpop-Nonce")).must(t, 200)

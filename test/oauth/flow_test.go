@@ -70,10 +70,22 @@ func (k *ask) back(t testing.TB, p *page) url.Values {
 	if uri == "" {
 		uri = k.app.redirect
 	}
-	if p.Status != 303 && p.Status != 302 || !strings.HasPrefix(u.String(), uri) || u.Fragment != "" {
+	own, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, _, _ := strings.Cut(uri, "?")
+	got, _, _ := strings.Cut(u.String(), "?")
+	q := u.Query()
+	if p.Status != 303 && p.Status != 302 || got != base || u.Fragment != "" {
 		t.Fatalf("%s = %d to %s, want a redirect to %s", p.asked, p.Status, u, uri)
 	}
-	return u.Query()
+	for name, v := range own.Query() { // what was registered stays (RFC 6749 §3.1.2)
+		if !slices.Equal(q[name], v) {
+			t.Errorf("%s redirects to %s, without all of %s", p.asked, u, uri)
+		}
+	}
+	return q
 }
 
 // refusedBack checks that the browser brings an error back, with all that belongs to it (RFC 6749 §4.1.2.1, RFC 9207 §2).

@@ -289,7 +289,7 @@ func advertisedPrompts(t *testing.T, s *site, m reply) {
 
 func TestLine74TheResourceSaysWhoseTokensItTakes(t *testing.T) {
 	onSites(t, func(t *testing.T, s *site) {
-		w := s.do(t, "GET", "/api/v1/events", nil).must(t, 401).Header.Get("Www-Authenticate")
+		w := s.do(t, "GET", "/api/v1/events", nil).must(t, 401).challenges()
 		_, after, found := strings.Cut(w, `resource_metadata="`)
 		link, _, _ := strings.Cut(after, `"`)
 		u, err := url.Parse(link)
@@ -313,7 +313,7 @@ func TestLine74TheResourceSaysWhoseTokensItTakes(t *testing.T) {
 			}
 		}
 		for _, bad := range []reply{s.bearer(t, "sda_x", "GET", "/api/v1/events", nil), s.do(t, "GET", "/api/v1/events", nil, "X-API-Key", "sd_x")} {
-			if w := bad.Header.Get("Www-Authenticate"); !strings.Contains(w, "resource_metadata=") {
+			if w := bad.challenges(); !strings.Contains(w, "resource_metadata=") {
 				t.Errorf("WWW-Authenticate of a bad token is %q", w)
 			}
 		}

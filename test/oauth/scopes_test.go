@@ -104,7 +104,7 @@ func (op operation) denied(t *testing.T, who string, r reply, codes ...string) {
 	if r.Status != 403 || !slices.Contains(codes, r.text("code")) {
 		t.Errorf("%s for %s = %d %s, want 403 and one of %v", op, who, r.Status, r.text("code"), codes)
 	}
-	if w := r.Header.Get("Www-Authenticate"); r.text("code") == "insufficient_scope" && !strings.Contains(w, fmt.Sprintf(`error="insufficient_scope", scope="%s"`, op.scope)) {
+	if w := r.challenges(); r.text("code") == "insufficient_scope" && !strings.Contains(w, fmt.Sprintf(`error="insufficient_scope", scope="%s"`, op.scope)) {
 		t.Errorf("%s for %s: WWW-Authenticate %q", op, who, w)
 	}
 }
@@ -142,7 +142,7 @@ func TestLine57EveryScopeOnEveryRoute(t *testing.T) {
 				t.Errorf("%s for all scopes = %d %s", op, r.Status, r.Body)
 			}
 			for _, header := range [][]string{nil, {"Authorization", "Bearer sda_x"}, {"X-API-Key", "sd_x"}, {"Authorization", "Basic x"}} {
-				if r := op.ask(t, s, op.at(t, nil), garbage, header...); r.Status != 401 || r.Header.Get("Www-Authenticate") == "" {
+				if r := op.ask(t, s, op.at(t, nil), garbage, header...); r.Status != 401 || r.challenges() == "" {
 					t.Errorf("%s for nobody = %d", op, r.Status)
 				}
 			}

@@ -205,6 +205,9 @@ func (r reply) text(path string) string {
 	return s
 }
 
+// challenges are all that WWW-Authenticate says; there may be one for each scheme.
+func (r reply) challenges() string { return strings.Join(r.Header.Values("Www-Authenticate"), ", ") }
+
 // must ends the test unless the status is as wanted.
 func (r reply) must(t testing.TB, status int) reply {
 	t.Helper()
@@ -251,8 +254,8 @@ func (s *site) dead(t testing.TB, token string) {
 		asked := time.Now()
 		r := s.bearer(t, token, "GET", "/api/v1/events", nil)
 		if r.Status == 401 {
-			if r.text("code") != "invalid_token" || !strings.Contains(r.Header.Get("Www-Authenticate"), `error="invalid_token"`) {
-				t.Errorf("a token that ended: %s %q", r.Body, r.Header.Get("Www-Authenticate"))
+			if r.text("code") != "invalid_token" || !strings.Contains(r.challenges(), `error="invalid_token"`) {
+				t.Errorf("a token that ended: %s %q", r.Body, r.challenges())
 			}
 			return
 		}

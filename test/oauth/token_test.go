@@ -265,7 +265,7 @@ func TestLine35AConfidentialClientMustShowWhoItIs(t *testing.T) {
 			for _, secret := range []string{"wrong", "", a.Secret + "x", strings.ToUpper(a.Secret)} {
 				r := s.form(t, "/oauth/token", form, "Authorization", basic(a.ID, secret+"!"))
 				r.refused(t, 401, "invalid_client")
-				if w := r.Header.Get("Www-Authenticate"); !strings.HasPrefix(w, "Basic") {
+				if w := r.challenges(); !strings.HasPrefix(w, "Basic") {
 					t.Errorf("a failed Authorization is answered with WWW-Authenticate %q", w)
 				}
 				form.Set("client_secret", secret+"!")
