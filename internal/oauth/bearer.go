@@ -81,9 +81,12 @@ type family struct {
 	expires    time.Time // no refresh after that
 }
 
-// found makes a family for a grant.
-func (s *Server) found(tx *db.Tx, f family) (family, error) {
-	f.expires = tx.Now().Add(s.RefreshAbsolute)
+// found makes a family for a grant. One that is not refreshed lasts as long as its access token.
+func (s *Server) found(tx *db.Tx, f family, refreshed bool) (family, error) {
+	f.expires = tx.Now().Add(s.AccessLife)
+	if refreshed {
+		f.expires = tx.Now().Add(s.RefreshAbsolute)
+	}
 	var err error
 	f.no, err = db.One(tx, db.Value[int64], `INSERT INTO oauth_families (org_id, grant_no, scopes, thumbprint, resource, created_at, expires_at, reason)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, '') RETURNING family_no`, f.org, f.grant.No, f.scopes.String(), f.thumbprint, f.resource, tx.Micros(), f.expires.UnixMicro())

@@ -3,7 +3,6 @@ package oauth
 import (
 	"time"
 
-	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"

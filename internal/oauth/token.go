@@ -185,7 +185,7 @@ func (s *Server) begin(tx *db.Tx, x *exchange, g Grant, scopes scope.Set, resour
 	if x.client.AuthMethod == Public {
 		f.thumbprint = x.key // of a confidential client the secret is enough (RFC 9449 §5)
 	}
-	f, err := s.found(tx, f)
+	f, err := s.found(tx, f, x.client.may(RefreshToken))
 	if err != nil {
 		return tokens{}, f, err
 	}
@@ -246,7 +246,7 @@ func (s *Server) itself(ctx context.Context, x *exchange) (t tokens, err error) 
 		if err != nil {
 			return err
 		}
-		f, err := s.found(tx, family{org: g.Org, grant: g, scopes: may, resource: resource})
+		f, err := s.found(tx, family{org: g.Org, grant: g, scopes: may, resource: resource}, false)
 		if err == nil {
 			t, err = s.issue(tx, f, may, x.key, false)
 		}
