@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/proof"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -82,21 +84,70 @@ type Config struct {
 	// PerMinute bounds the requests to the token endpoint and those like it, for each client and for each network address; 0 for no bound.
 	PerMinute int
 
-	Log *slog.Logger
-	Now func() time.Time
+	// ClientAddr is the network address of the client of a request, which a proxy may stand before; the peer's where nil.
+	ClientAddr func(context.Context) netip.Addr
+
+	Log *slog.Logger     // slog.Default when nil
+	Now func() time.Time // time.Now when nil
 }
 
-// Server is the HTTP side.
-type Server struct{ Config }
+func (c *Config) defaults() {
+	for _, d := range []struct {
+		of      *time.Duration
+		without time.Duration
+	}{
+		{&c.AccessLife, time.Hour},
+		{&c.RefreshIdle, 30 * 24 * time.Hour},
+		{&c.RefreshAbsolute, 180 * 24 * time.Hour},
+		{&c.Grace, 10 * time.Second},
+		{&c.CodeLife, time.Minute},
+	} {
+		if *d.of == 0 {
+			*d.of = d.without
+		}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// Server is the HTTP side. It is safe for use by many goroutines.
+type Server struct {
+	Config
+	limits *limits
+	codes  *limits // guesses of a device's code, by person and by address
+	nonces *proof.Nonces
+}
 
 // New makes a server.
-func New(c Config) *Server { return &Server{c} }
+func New(c Config) *Server {
+	c.defaults()
+	return &Server{Config: c, limits: newLimits(c.PerMinute), codes: newLimits(guessesPerMinute), nonces: proof.NewNonces(c.Registry.Keys)}
+}
 
 // Routes puts the server's routes on the mux.
-func (s *Server) Routes(mux *http.ServeMux) {}
-
-// Proven checks that a request to a protected resource proves possession of the key that its token is bound to (RFC 9449 §7). It is access.Config's.
-func (s *Server) Proven(r *http.Request, token, thumbprint string) error { panic("not built yet") }
-
-// Run forgets what has had its time, until ctx ends.
-func (s *Server) Run(ctx context.Context) { <-ctx.Done() }
+func (s *Server) Routes(mux *http.ServeMux) {
+	for _, path := range []string{"/oauth/authorize", "/authorize"} { // the second is StubHub's name for it, and so below
+		mux.HandleFunc("GET "+path, s.authorize)
+		mux.HandleFunc("POST "+path, s.authorize)
+	}
+	mux.HandleFunc("POST /oauth/consent", s.consent)
+	for _, path := range []string{"/oauth/token", "/oauth2/token"} {
+		mux.HandleFunc("POST "+path, s.token)
+	}
+	mux.HandleFunc("POST /oauth/revoke", s.revoke)
+	mux.HandleFunc("POST /oauth/introspect", s.introspect)
+	mux.HandleFunc("POST /oauth/par", s.push)
+	mux.HandleFunc("POST /oauth/device", s.device)
+	mux.HandleFunc("GET /oauth/device", s.devicePage)
+	mux.HandleFunc("POST /oauth/device/code", s.deviceCode)
+	mux.HandleFunc("POST /oauth/device/consent", s.deviceConsent)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
+	mux.HandleFunc("GET /.well-known/oauth-protected-resource", s.protected(""))
+	for _, path := range resources {
+		mux.HandleFunc("GET /.well-known/oauth-protected-resource"+path, s.protected(path))
+	}
+}
