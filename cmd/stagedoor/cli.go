@@ -31,6 +31,8 @@ type cli struct {
 
 	Org      orgCmd      `cmd:"" help:"Organisations."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
+	User     userCmd     `cmd:"" help:"People, and what they are in which organisation."`
+	Client   clientCmd   `cmd:"" help:"Apps (OAuth clients)."`
 	Endpoint endpointCmd `cmd:"" help:"Webhook endpoints."`
 	Import   importCmd   `cmd:"" help:"Import a calendar of events (JSON-LD, CSV or iCalendar)."`
 

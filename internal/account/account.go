@@ -9,8 +9,11 @@
 package account
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -30,19 +33,65 @@ type Config struct {
 
 	PublicURL string // of the server, without a slash at its end; cookies are Secure when it is https
 	SignUp    bool   // strangers may make accounts
+	// ClientAddr is the network address of the client of a request, which a proxy may stand before; the peer's where nil.
+	ClientAddr func(context.Context) netip.Addr
 
-	Log *slog.Logger
-	Now func() time.Time
+	Log *slog.Logger     // slog.Default when nil
+	Now func() time.Time // time.Now when nil
 }
 
 // Pages are the pages. They implement oauth.Front.
-type Pages struct{ Config }
+type Pages struct {
+	Config
+	origin  *http.CrossOriginProtection
+	mailing sync.WaitGroup // mail on its way
+}
 
 // New makes them.
-func New(c Config) *Pages { return &Pages{c} }
+func New(c Config) *Pages {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Pages{Config: c, origin: http.NewCrossOriginProtection()}
+}
+
+// Close waits for mail that is on its way.
+func (p *Pages) Close() { p.mailing.Wait() }
 
 // Routes puts the pages on the mux.
-func (p *Pages) Routes(mux *http.ServeMux) {}
+func (p *Pages) Routes(mux *http.ServeMux) {
+	for pattern, page := range map[string]func(*visit) error{
+		"GET /sign-in":                      p.signInPage,
+		"POST /sign-in":                     p.signIn,
+		"GET /sign-up":                      p.signUpPage,
+		"POST /sign-up":                     p.signUp,
+		"POST /sign-out":                    p.signOut,
+		"GET /reset":                        p.resetAsk,
+		"POST /reset":                       p.resetSend,
+		"GET /reset/{secret}":               p.resetPage,
+		"POST /reset/{secret}":              p.reset,
+		"GET /verify/{secret}":              p.verifyPage,
+		"POST /verify/{secret}":             p.verify,
+		"GET /invitation/{secret}":          p.invitationPage,
+		"POST /invitation/{secret}":         p.join,
+		"GET /account":                      p.signedIn(p.account),
+		"POST /account/name":                p.signedIn(p.rename),
+		"POST /account/password":            p.signedIn(p.changePassword),
+		"POST /account/verify":              p.signedIn(p.sendVerification),
+		"POST /account/sessions/{id}/end":   p.signedIn(p.endSession),
+		"POST /account/sessions/end-others": p.signedIn(p.endOthers),
+		"POST /account/tokens":              p.signedIn(p.makeToken),
+		"POST /account/tokens/{id}/revoke":  p.signedIn(p.endToken),
+		"GET /account/apps":                 p.signedIn(p.apps),
+		"POST /account/apps/{id}/remove":    p.signedIn(p.removeApp),
+	} {
+		mux.HandleFunc(pattern, p.serve(page))
+	}
+	mux.HandleFunc("GET /assets/account.css", styles)
+}
 
 // LinkURL is the address of a one-time link, as it is sent or printed.
 func LinkURL(publicURL string, kind org.LinkKind, secret string) string {

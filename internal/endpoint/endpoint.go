@@ -136,6 +136,9 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// sees tells whether the endpoint may be told of a kind of fact: an app's, of what its person has allowed (see [scope.Set.Sees]).
+func (e *Endpoint) sees(k fact.Kind) bool { return e.Grant == 0 || e.Sees.Sees(k) }
+
 // wants tells whether the endpoint subscribed to a name of its vocabulary.
 func (e *Endpoint) wants(name string) bool {
 	return len(e.Events) == 1 && e.Events[0] == Wildcard || slices.Contains(e.Events, name)

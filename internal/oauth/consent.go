@@ -68,6 +68,7 @@ func use(tx *db.Tx, kind, secret string, client, session int64) (request, error)
 // answer is what a person has said on the page.
 type answer struct {
 	request string
+	csrf    string
 	allow   bool
 	org     id.Org
 	scopes  scope.Set
@@ -83,7 +84,7 @@ func readAnswer(w http.ResponseWriter, r *http.Request) (answer, error) {
 	if err != nil || len(form["request"]) != 1 || len(form["decision"]) != 1 || len(form["org"]) > 1 {
 		return answer{}, invalidRequest("The form is not complete.")
 	}
-	a := answer{request: form.Get("request"), allow: form.Get("decision") == "allow", org: id.Org(form.Get("org"))}
+	a := answer{request: form.Get("request"), csrf: form.Get("csrf"), allow: form.Get("decision") == "allow", org: id.Org(form.Get("org"))}
 	for _, name := range form["scope"] {
 		a.scopes |= scope.Of(scope.Scope(name))
 	}
@@ -102,8 +103,8 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.say(w, r, err)
 		return
 	}
-	if person == nil {
-		s.Front.Say(w, r, http.StatusForbidden, "You are not signed in any more", "Go back to the app and begin again.")
+	if person == nil || !s.Front.Genuine(r, a.csrf) {
+		s.Front.Say(w, r, http.StatusForbidden, "This page is not yours any more", "Go back to the app and begin again.")
 		return
 	}
 	var req request

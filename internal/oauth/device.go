@@ -218,6 +218,10 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) {
 		s.devicePage(w, r)
 		return
 	}
+	if !s.Front.Genuine(r, form["csrf"]) {
+		s.Front.Say(w, r, http.StatusForbidden, "This page is not yours any more", "Type the code again.")
+		return
+	}
 	private(w)
 	for _, name := range []string{"person " + string(person.ID), "address " + s.address(r)} {
 		if err := s.codes.take(s.Now(), name); err != nil {
@@ -274,8 +278,8 @@ func (s *Server) deviceConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	person, err := s.Front.Person(r)
-	if err != nil || person == nil {
-		s.Front.Say(w, r, http.StatusForbidden, "You are not signed in any more", "Begin again with the code that the device shows.")
+	if err != nil || person == nil || !s.Front.Genuine(r, a.csrf) {
+		s.Front.Say(w, r, http.StatusForbidden, "This page is not yours any more", "Begin again with the code that the device shows.")
 		return
 	}
 	allowed := false

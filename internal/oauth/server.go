@@ -55,6 +55,8 @@ type Consent struct {
 type Front interface {
 	// Person returns who is signed in; nil when nobody is.
 	Person(r *http.Request) (*Person, error)
+	// Genuine tells whether a form's token, its field csrf, is the one of the browser that sends it.
+	Genuine(r *http.Request, token string) bool
 	// SignIn sends the browser to sign in and then back to path, a path of this server with its query.
 	SignIn(w http.ResponseWriter, r *http.Request, path string)
 	// Consent asks. Its form posts request, decision (allow or deny), org and scope (one for each that stays ticked) to /oauth/consent, or for a

@@ -179,3 +179,20 @@ func text(a netip.Addr) string {
 	}
 	return a.String()
 }
+
+// Knows tells whether somebody knows the password of an account, without starting a session. Tries count as those of sign-ins do.
+func (p *People) Knows(ctx context.Context, in SignIn) (bool, error) {
+	names := p.names(in)
+	if err := p.count(ctx, names); err != nil {
+		return false, err
+	}
+	u, was, err := p.password(ctx, in.Email)
+	if err != nil {
+		return false, err
+	}
+	ok, _, err := p.compare(ctx, was, in.Password)
+	if err != nil || !ok || u.No == 0 {
+		return false, err
+	}
+	return true, p.DB.Write(ctx, "", func(tx *db.Tx) error { return takeBack(tx, names) })
+}
