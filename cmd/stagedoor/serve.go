@@ -22,6 +22,9 @@ type serveCmd struct {
 	RefreshIdle     time.Duration `name:"oauth-refresh-idle" help:"How long a refresh token waits to be used." default:"720h" placeholder:"DURATION" setting:""`
 	RefreshAbsolute time.Duration `name:"oauth-refresh-absolute" help:"How long an authorization can be refreshed in all." default:"4320h" placeholder:"DURATION" setting:""`
 	RefreshGrace    time.Duration `name:"oauth-grace" help:"How long a refresh token that was used gives the same answer again." default:"10s" placeholder:"DURATION" setting:""`
+	CodeLife        time.Duration `name:"oauth-code-life" help:"How long an authorization code is good." default:"1m" placeholder:"DURATION" setting:"" hidden:""`
+	PushLife        time.Duration `name:"oauth-push-life" help:"How long a pushed request is good." default:"90s" placeholder:"DURATION" setting:"" hidden:""`
+	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's codes are good." default:"10m" placeholder:"DURATION" setting:"" hidden:""`
 	OAuthPerMinute  int           `name:"oauth-per-minute" help:"Requests for tokens in a minute, for each app and each address; 0 for no limit." default:"600" placeholder:"N" setting:""`
 	place
 }
@@ -33,6 +36,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.SMTPURL, cfg.NoSignUp, cfg.OAuthPerMinute = c.SMTPURL, c.NoSignUp, c.OAuthPerMinute
 	cfg.AccessLife, cfg.RefreshIdle, cfg.RefreshAbsolute, cfg.RefreshGrace = c.AccessLife, c.RefreshIdle, c.RefreshAbsolute, c.RefreshGrace
+	cfg.CodeLife, cfg.PushLife, cfg.DeviceLife = c.CodeLife, c.PushLife, c.DeviceLife
 	if c.RefreshGrace == 0 {
 		cfg.RefreshGrace = -1 // not at all
 	}
