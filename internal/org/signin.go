@@ -119,9 +119,14 @@ func (p *People) names(in SignIn) []name {
 	}
 	from, _ := in.Address.Prefix(min(bits, in.Address.BitLen()))
 	return []name{
-		{p.Keys.MAC([]byte("sign-in account " + lowered(in.Email))), freeOfAccount},
+		{p.accountName(in.Email), freeOfAccount},
 		{p.Keys.MAC([]byte("sign-in address " + from.String())), freeOfAddress},
 	}
+}
+
+// accountName is what failures of an address are counted under.
+func (p *People) accountName(email string) []byte {
+	return p.Keys.MAC([]byte("sign-in account " + lowered(email)))
 }
 
 // count counts a try, or refuses it when it comes too early.
