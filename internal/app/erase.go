@@ -407,3 +407,9 @@ func (e *erasure) late(ctx context.Context) error {
 	e.found = e.found[before:]
 	return e.traces(ctx)
 }
+
+// eraseFor is Erase for the API.
+func (c *Core) eraseFor(ctx context.Context, o int64, a person.Address, by audit.By) error {
+	_, err := c.Erase(ctx, o, a, by)
+	return err
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 )
@@ -14,6 +15,7 @@ import (
 type Match struct {
 	ID      id.Fact
 	Org     int64
+	Kind    fact.Kind
 	At      time.Time
 	Message bool // an own message with the address in its data or key; else a fact of one of the subjects
 	Data    []byte
@@ -26,7 +28,7 @@ const searchPage = 1000
 // given subjects. after is 0 at first, then the last that was returned before. It reads the whole log, because nothing in it is indexed by what
 // facts are about: on a large one that takes minutes, and many calls.
 func Search(q db.Querier, org, after int64, a person.Address, subjects map[string]bool) (found []Match, last int64, more bool, err error) {
-	rows, err := q.Query(`SELECT f.seq, f.day, f.org_id, f.at, f.subject, f.key, p.data FROM facts f
+	rows, err := q.Query(`SELECT f.seq, f.day, f.org_id, f.kind, f.at, f.subject, f.key, p.data FROM facts f
 		LEFT JOIN fact_private p ON f.private AND (f.org_id = $1 OR $1 = 0) AND p.seq = f.seq AND p.day = f.day AND p.org_id = f.org_id
 		WHERE f.seq > $2 ORDER BY f.seq LIMIT $3`, org, after, searchPage)
 	if err != nil {
@@ -39,7 +41,7 @@ func Search(q db.Querier, org, after int64, a person.Address, subjects map[strin
 		var m Match
 		var at int64
 		var subject, key string
-		if err := rows.Scan(&m.ID.Seq, &m.ID.Day, &m.Org, &at, &subject, &key, &m.Data); err != nil {
+		if err := rows.Scan(&m.ID.Seq, &m.ID.Day, &m.Org, &m.Kind, &at, &subject, &key, &m.Data); err != nil {
 			return nil, 0, false, err
 		}
 		last = m.ID.Seq
