@@ -45,7 +45,7 @@ func (k *Keep) Erase(ctx context.Context, org int64, a person.Address, principal
 }
 
 func (k *Keep) mentions(one kept, a person.Address) bool {
-	if a.In([]byte(one.Key)) || a.In([]byte(one.location)) || a.In([]byte(one.etag)) {
+	if a.Within(one.Key) || a.In([]byte(one.Key)) || a.In([]byte(one.location)) || a.In([]byte(one.etag)) {
 		return true
 	}
 	answer, err := k.ring.Open(one.sealed, one.place())

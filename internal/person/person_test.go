@@ -34,6 +34,9 @@ func TestAnotherAddressIsNot(t *testing.T) {
 			t.Errorf("the address is found in %q", text)
 		}
 	}
+	if !kari.Within("order-KARI@example.com0") || kari.Within("kari") || person.Of("").Within("") {
+		t.Error("Within does not go by parts")
+	}
 	if person.Of("").In([]byte("x")) || person.Of(" ").Is("") {
 		t.Error("nobody is somebody")
 	}
