@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
@@ -146,14 +147,18 @@ func (e *erasure) alone(q db.Querier) (bool, error) {
 	return true, nil
 }
 
-// chose tells whether the person has to do with an organisation by their own doing: as a member, or by what they have allowed an app.
+// chose tells whether the person has to do with an organisation by their own doing: they are a member, have allowed an app, or did something before.
 func (e *erasure) chose(q db.Querier, o int64) (bool, error) {
 	role, err := org.RoleOf(q, o, e.user.No)
 	if err != nil || role != "" {
 		return err == nil, err
 	}
 	credentials, err := e.credentials(q, o)
-	return len(credentials) > 0, err
+	if err != nil || len(credentials) > 0 || e.user.No == 0 {
+		return len(credentials) > 0, err
+	}
+	did, err := audit.List(q, o, audit.Filter{Actor: string(e.user.ID), Limit: 1})
+	return len(did) > 0, err
 }
 
 // credentials are the public ids of what acts for the person in an organisation.
@@ -339,21 +344,49 @@ func (e *erasure) addresses(ctx context.Context) error {
 
 // person takes away all by which the person is found, and writes down that they were erased.
 func (e *erasure) person(ctx context.Context) error {
-	orgs := e.orgs
-	if len(orgs) == 0 {
-		orgs = []int64{0}
+	orgs, err := e.concerned(e.DB.Read(ctx))
+	if err != nil {
+		return err
 	}
 	for _, o := range orgs {
-		last := o == orgs[len(orgs)-1]
-		if err := e.DB.Configure(ctx, func(tx *db.Tx) error { return e.personOf(tx, o, last) }); err != nil {
+		err := e.DB.Configure(ctx, func(tx *db.Tx) error {
+			if err := e.personOf(tx, o); err != nil || o != e.org {
+				return err
+			}
+			return e.everywhere(tx) // together: what is left of an account when its last ties are gone could not be found by its id
+		})
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if e.org != 0 {
+		return nil
+	}
+	return e.DB.Configure(ctx, e.everywhere)
 }
 
-func (e *erasure) personOf(tx *db.Tx, o int64, last bool) error {
-	done := e.done // what a first run of this found must not count twice
+// concerned are the organisations that know the person.
+func (e *erasure) concerned(q db.Querier) ([]int64, error) {
+	links, err := org.Invitations(q, e.org, e.address)
+	if err != nil {
+		return nil, err
+	}
+	var some []int64
+	for _, o := range e.orgs {
+		chose, err := e.chose(q, o)
+		if err != nil {
+			return nil, err
+		}
+		invited := slices.ContainsFunc(links, func(l org.Link) bool { return l.Org == o })
+		if chose || invited || len(e.buys[o]) > 0 || o == e.org {
+			some = append(some, o)
+		}
+	}
+	return some, nil
+}
+
+func (e *erasure) personOf(tx *db.Tx, o int64) error {
+	done := e.done // a function that runs twice must not count twice
 	for n := together; n == together; {
 		var err error
 		if n, err = order.Erase(tx, o, e.address, together); err != nil {
@@ -365,37 +398,47 @@ func (e *erasure) personOf(tx *db.Tx, o int64, last bool) error {
 	if err != nil {
 		return err
 	}
-	chose, err := e.chose(tx, o)
+	role, err := org.RoleOf(tx, o, e.user.No)
 	if err != nil {
 		return err
 	}
-	here := chose || len(links) > 0
-	done.Member = done.Member || here
-	if err := e.Apps.Erase(tx, o, e.user.No, e.address, e.by); err != nil {
+	credentials, err := e.credentials(tx, o)
+	if err != nil {
+		return err
+	}
+	member := role != "" || len(credentials)+len(links) > 0
+	done.Member = done.Member || member
+	if err := e.Apps.Erase(tx, o, e.user.No, e.by); err != nil {
 		return err
 	}
 	if err := e.People.Erase(tx, o, e.user.No, e.address); err != nil {
 		return err
 	}
-	if last && e.user.No == 0 {
-		if err := e.People.ForgetFailures(tx, e.address); err != nil {
-			return err
-		}
-	}
-	if last && e.account {
-		if err := e.People.EraseAccount(tx, e.user); err != nil {
-			return err
-		}
-		if _, err := audit.Erase(tx, 0, string(e.user.ID), together); err != nil { // since the step before
-			return err
-		}
-		done.Account = true
-	}
 	tx.OnCommit(func() { e.done, e.gone = done, tx.Now() })
-	if !here && len(e.buys[o]) == 0 && (e.org == 0 || !done.any()) {
+	if !member && len(e.buys[o]) == 0 && !done.any() && !e.account {
+		return nil // erased before
+	}
+	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": e.account, "orders": len(e.buys[o])}))
+}
+
+// everywhere takes away what belongs to no organisation, the account where it is to go.
+func (e *erasure) everywhere(tx *db.Tx) error {
+	tx.OnCommit(func() { e.gone = tx.Now() })
+	if err := oauth.EraseRequests(tx, e.org, e.address); err != nil {
+		return err
+	}
+	if e.user.No == 0 {
+		return e.People.ForgetFailures(tx, e.address)
+	}
+	if !e.account {
 		return nil
 	}
-	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": done.Account, "orders": len(e.buys[o])}))
+	if err := e.People.EraseAccount(tx, e.user); err != nil {
+		return err
+	}
+	tx.OnCommit(func() { e.done.Account = true })
+	_, err := audit.Erase(tx, 0, string(e.user.ID), together) // since the step before
+	return err
 }
 
 // late takes what was appended while the steps before were going on.

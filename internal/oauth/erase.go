@@ -15,10 +15,10 @@ func GrantIDs(q db.Querier, org, user int64) ([]id.Grant, error) {
 }
 
 // Erase ends what a person has allowed apps in an organisation, with the apps' webhooks, and then deletes it, with all codes, devices and tokens that came of
-// it. It runs in [db.DB.Configure]. user is 0 for somebody without an account: then only requests with their address go.
-func (g *Registry) Erase(tx *db.Tx, org, user int64, a person.Address, by audit.By) error {
-	if err := eraseRequests(tx, org, a); err != nil || user == 0 {
-		return err
+// it. It runs in [db.DB.Configure].
+func (g *Registry) Erase(tx *db.Tx, org, user int64, by audit.By) error {
+	if user == 0 {
+		return nil // what apps do for themselves
 	}
 	if err := g.RevokeGrantsOf(tx, org, user, "person_erased", by); err != nil {
 		return err
@@ -40,14 +40,15 @@ func (g *Registry) Erase(tx *db.Tx, org, user int64, a person.Address, by audit.
 	return nil
 }
 
-// eraseRequests deletes requests of an organisation's apps that wait and have the address in them. They are few: none lives longer than minutes.
-func eraseRequests(tx *db.Tx, org int64, a person.Address) error {
+// EraseRequests deletes requests of an organisation's apps (0 for all) that wait and have the address in them, in a state for instance. They are few: none
+// lives longer than minutes.
+func EraseRequests(tx *db.Tx, org int64, a person.Address) error {
 	type waiting struct {
 		hash       []byte
 		parameters string
 	}
 	all, err := db.All(tx, func(r db.Rows) (w waiting, err error) { return w, r.Scan(&w.hash, &w.parameters) },
-		`SELECT hash, parameters FROM oauth_requests WHERE org_id = $1`, org)
+		`SELECT hash, parameters FROM oauth_requests WHERE org_id = $1 OR $1 = 0`, org)
 	if err != nil {
 		return fmt.Errorf("look for a person in requests: %w", err)
 	}

@@ -58,12 +58,12 @@ func linksTo(q db.Querier, a person.Address) ([]Link, error) {
 	return theirs, rows.Err()
 }
 
-// Invitations lists the invitations of an organisation that were sent to an address and are not swept yet, oldest first.
+// Invitations lists the invitations of an organisation (0 for all) that were sent to an address and are not swept yet, oldest first.
 func Invitations(q db.Querier, org int64, a person.Address) ([]Link, error) {
 	all, err := linksTo(q, a)
 	var theirs []Link
 	for _, l := range all {
-		if l.Kind == Invitation && l.Org == org {
+		if l.Kind == Invitation && (l.Org == org || org == 0) {
 			theirs = append(theirs, l)
 		}
 	}

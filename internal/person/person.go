@@ -53,7 +53,9 @@ func (a Address) In(text []byte) bool {
 }
 
 // Within tells whether the address stands in a text in any way, also as a part of a longer one: for names and keys that are made from it.
-func (a Address) Within(text string) bool { return a != "" && strings.Contains(strings.ToLower(text), string(a)) }
+func (a Address) Within(text string) bool {
+	return a != "" && strings.Contains(strings.ToLower(text), string(a))
+}
 
 // stands looks for the address between characters that are no part of one.
 func (a Address) stands(text []byte) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -67,18 +68,16 @@ func (a *API) someone(q db.Querier, o int64, one string) (someone, error) {
 	if err != nil {
 		return someone{}, err
 	}
-	if !u.ErasedAt.IsZero() {
-		was, err := audit.List(q, o, audit.Filter{Action: "person.erased", Subject: one, Limit: 1})
-		if err == nil && len(was) == 0 {
-			err = personNotFound()
+	if u.ErasedAt.IsZero() {
+		if s, err := a.addressed(q, o, u.Email); err != nil || s.user.No != 0 {
+			return s, err
 		}
-		return someone{erased: true}, err
 	}
-	s, err := a.addressed(q, o, u.Email)
-	if err == nil && s.user.No == 0 {
+	was, err := audit.List(q, o, audit.Filter{Action: "person.erased", Subject: one, Limit: 1})
+	if err == nil && len(was) == 0 {
 		err = personNotFound()
 	}
-	return s, err
+	return someone{erased: true}, err
 }
 
 // addressed finds out what the organisation knows of an address.
@@ -118,7 +117,7 @@ func belongs(q db.Querier, o int64, u org.User) (bool, error) {
 	if err != nil || len(grants) > 0 {
 		return err == nil, err
 	}
-	did, err := audit.About(q, o, string(u.ID), 1)
+	did, err := audit.List(q, o, audit.Filter{Actor: string(u.ID), Limit: 1})
 	return len(did) > 0, err
 }
 
@@ -171,13 +170,23 @@ type PersonPath struct {
 	PersonID string `path:"personId" maxLength:"1000"`
 }
 
-// alone waits until nobody else looks for a person.
+// patience is how long a request waits for its turn.
+const patience = 10 * time.Second
+
+// alone waits until nobody else looks through the ledger for a person.
 func (a *API) alone(ctx context.Context) (leave func(), err error) {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
 	select {
 	case a.persons <- struct{}{}:
 		return func() { <-a.persons }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-wait.C:
+		return nil, &problem.Error{
+			Kind: problem.TooMany, Code: "busy", RetryAfter: patience,
+			Detail: "Another person is being exported or erased, which reads the whole ledger; try again when that is done.",
+		}
 	}
 }
 
