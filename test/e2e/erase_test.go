@@ -118,7 +118,7 @@ func newStay(t *testing.T, h *harness.House) *stay {
 	return s
 }
 
-// echo is a receiver that fails two times of three, and answers with what it was sent.
+// echo is a receiver that fails every other time, and answers with what it was sent.
 type echo struct {
 	url string
 	mu  sync.Mutex
@@ -132,7 +132,7 @@ func newEcho(t *testing.T) *echo {
 		e.mu.Lock()
 		e.got = append(e.got, string(b))
 		status := 500
-		if len(e.got)%3 == 0 {
+		if len(e.got)%2 == 0 {
 			status = 200
 		}
 		e.mu.Unlock()

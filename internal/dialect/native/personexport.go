@@ -21,8 +21,8 @@ const (
 type personExportJSON struct {
 	Email       string                 `json:"email"`
 	ExportedAt  string                 `json:"exportedAt" format:"date-time"`
-	Account     *personAccountJSON     `json:"account" doc:"Of somebody who is or was a member, or has allowed an app; else null."`
-	Membership  *personMembershipJSON  `json:"membership" doc:"null for who is no member."`
+	Account     *personAccountJSON     `json:"account,omitempty" doc:"Of somebody who is or was a member, or has allowed an app; else left out."`
+	Membership  *personMembershipJSON  `json:"membership,omitempty" doc:"Left out for who is no member."`
 	Invitations []personInvitationJSON `json:"invitations" nullable:"false"`
 	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
 	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
