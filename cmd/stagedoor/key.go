@@ -11,6 +11,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type keyCmd struct {
@@ -30,13 +32,14 @@ type keyCreateCmd struct {
 // Run makes the key.
 func (c *keyCreateCmd) Run(ctx context.Context, p *program) error {
 	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
-		in := org.KeyInput{Name: c.Name, PerMinute: c.PerMinute}
-		for _, s := range c.Scope {
-			in.Scopes = append(in.Scopes, org.Scope(s))
+		may, err := parseScopes(c.Scope)
+		if err != nil {
+			return err
 		}
+		in := org.KeyInput{Name: c.Name, Scopes: may, PerMinute: c.PerMinute}
 		var made org.Key
 		var secret string
-		err := core.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+		err = core.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
 			made, secret, err = org.CreateKey(tx, o.No, in)
 			return err
 		})
@@ -45,10 +48,10 @@ func (c *keyCreateCmd) Run(ctx context.Context, p *program) error {
 		}
 		if c.JSON {
 			return p.json(struct {
-				ID     id.Key      `json:"id"`
-				Key    string      `json:"key"`
-				Scopes []org.Scope `json:"scopes"`
-			}{made.ID, secret, made.Scopes})
+				ID     id.Key        `json:"id"`
+				Key    string        `json:"key"`
+				Scopes []scope.Scope `json:"scopes"`
+			}{made.ID, secret, made.Scopes.List()})
 		}
 		p.printf("%s\n\nThis is the key %s of %s. It is not shown again; send it as X-API-Key.\nIt may do: %s.\n", secret, made.ID, o.Name, scopes(made.Scopes))
 		return nil
@@ -61,13 +64,13 @@ type keyListCmd struct {
 }
 
 type keyJSON struct {
-	ID         id.Key      `json:"id"`
-	Name       string      `json:"name"`
-	Scopes     []org.Scope `json:"scopes"`
-	PerMinute  int         `json:"perMinute"`
-	CreatedAt  instant     `json:"createdAt"`
-	LastUsedAt *instant    `json:"lastUsedAt"`
-	RevokedAt  *instant    `json:"revokedAt"`
+	ID         id.Key        `json:"id"`
+	Name       string        `json:"name"`
+	Scopes     []scope.Scope `json:"scopes"`
+	PerMinute  int           `json:"perMinute"`
+	CreatedAt  instant       `json:"createdAt"`
+	LastUsedAt *instant      `json:"lastUsedAt"`
+	RevokedAt  *instant      `json:"revokedAt"`
 }
 
 // Run lists the keys.
@@ -80,7 +83,7 @@ func (c *keyListCmd) Run(ctx context.Context, p *program) error {
 		list := make([]keyJSON, len(all))
 		rows := [][]string{{"ID", "NAME", "STATE", "PER MINUTE", "LAST USED", "SCOPES"}}
 		for i, k := range all {
-			list[i] = keyJSON{k.ID, k.Name, k.Scopes, k.PerMinute, at(k.CreatedAt), maybe(k.LastUsedAt), maybe(k.RevokedAt)}
+			list[i] = keyJSON{k.ID, k.Name, k.Scopes.List(), k.PerMinute, at(k.CreatedAt), maybe(k.LastUsedAt), maybe(k.RevokedAt)}
 			state := "good"
 			if !k.RevokedAt.IsZero() {
 				state = "revoked"
@@ -145,15 +148,25 @@ func (c *keyRevokeCmd) owner(q db.Querier) (int64, error) {
 }
 
 // scopes lists what a key may do in as few words as say it.
-func scopes(of []org.Scope) string {
-	if len(of) == len(org.Scopes()) {
+func scopes(of scope.Set) string {
+	if of == scope.All() {
 		return "everything"
 	}
-	names := make([]string, len(of))
-	for i, s := range of {
-		names[i] = string(s)
+	return strings.ReplaceAll(of.String(), " ", ", ")
+}
+
+// parseScopes reads the values of --scope.
+func parseScopes(names []string) (scope.Set, error) {
+	var f problem.Fields
+	var set scope.Set
+	for i, name := range names {
+		one, err := scope.Parse(name)
+		if err != nil || one == 0 {
+			f.Add(fmt.Sprintf("/scopes/%d", i), "unknown_scope", "%q is not a scope; the scopes are %s.", name, strings.ReplaceAll(scope.All().String(), " ", ", "))
+		}
+		set |= one
 	}
-	return strings.Join(names, ", ")
+	return set, f.Err()
 }
 
 func limit(n int) string {

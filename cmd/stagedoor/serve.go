@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
 )
@@ -14,6 +15,17 @@ type serveCmd struct {
 	TLSKey        string    `name:"tls-key" help:"The certificate's private key, in PEM." placeholder:"FILE" setting:"" and:"tls"`
 	TrustedProxy  []network `help:"Network of proxies whose X-Forwarded-For is believed; repeat for more." placeholder:"CIDR" setting:""`
 	MetricsListen string    `help:"Address that serves /metrics, /healthz and /readyz and nothing else; the main one then has no /metrics." placeholder:"HOST:PORT" setting:""`
+
+	SMTPURL         string        `name:"smtp-url" help:"Outgoing mail server for invitations and links: smtp://user:password@host:587?from=ADDRESS, or smtps://…." placeholder:"URL" setting:""`
+	NoSignUp        bool          `help:"Strangers may not make accounts; people are invited." setting:""`
+	AccessLife      time.Duration `name:"oauth-access-life" help:"How long an access token is good." default:"1h" placeholder:"DURATION" setting:""`
+	RefreshIdle     time.Duration `name:"oauth-refresh-idle" help:"How long a refresh token waits to be used." default:"720h" placeholder:"DURATION" setting:""`
+	RefreshAbsolute time.Duration `name:"oauth-refresh-absolute" help:"How long an authorization can be refreshed in all." default:"4320h" placeholder:"DURATION" setting:""`
+	RefreshGrace    time.Duration `name:"oauth-grace" help:"How long a refresh token that was used gives the same answer again." default:"10s" placeholder:"DURATION" setting:""`
+	CodeLife        time.Duration `name:"oauth-code-life" help:"How long an authorization code is good." default:"1m" placeholder:"DURATION" setting:"" hidden:""`
+	PushLife        time.Duration `name:"oauth-push-life" help:"How long a pushed request is good." default:"90s" placeholder:"DURATION" setting:"" hidden:""`
+	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's codes are good." default:"10m" placeholder:"DURATION" setting:"" hidden:""`
+	OAuthPerMinute  int           `name:"oauth-per-minute" help:"Requests for tokens in a minute, for each app and each address; 0 for no limit." default:"600" placeholder:"N" setting:""`
 	place
 }
 
@@ -22,6 +34,12 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	cfg := c.config(p)
 	cfg.Listen, cfg.MetricsListen, cfg.PublicURL = c.Listen, c.MetricsListen, c.PublicURL
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
+	cfg.SMTPURL, cfg.NoSignUp, cfg.OAuthPerMinute = c.SMTPURL, c.NoSignUp, c.OAuthPerMinute
+	cfg.AccessLife, cfg.RefreshIdle, cfg.RefreshAbsolute, cfg.RefreshGrace = c.AccessLife, c.RefreshIdle, c.RefreshAbsolute, c.RefreshGrace
+	cfg.CodeLife, cfg.PushLife, cfg.DeviceLife = c.CodeLife, c.PushLife, c.DeviceLife
+	if c.RefreshGrace == 0 {
+		cfg.RefreshGrace = -1 // not at all
+	}
 	cfg.AllowTargets, cfg.TrustedProxies = prefixes(c.AllowTarget), prefixes(c.TrustedProxy)
 	return with(ctx, cfg, func(core *app.Core) error {
 		return core.Serve(ctx, func(s app.Served) {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
-	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // book is a list of keys that counts how often it is asked.
@@ -20,7 +20,7 @@ type book struct {
 	mu    sync.Mutex
 	keys  map[string]*access.Principal
 	asked int
-	used  []id.Key
+	used  []string
 }
 
 func (b *book) find(_ context.Context, key string) (*access.Principal, error) {
@@ -33,14 +33,14 @@ func (b *book) find(_ context.Context, key string) (*access.Principal, error) {
 	return nil, problem.New(problem.Unauthorized, "invalid_api_key", "The key is not valid.")
 }
 
-func (b *book) note(_ context.Context, _ int64, keys ...id.Key) error {
+func (b *book) note(_ context.Context, _ int64, keys ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used = append(b.used, keys...)
 	return nil
 }
 
-func (b *book) noted() []id.Key {
+func (b *book) noted() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.used)
@@ -48,8 +48,8 @@ func (b *book) noted() []id.Key {
 
 func newBook() *book {
 	return &book{keys: map[string]*access.Principal{
-		"sd_a": {Org: 1, Key: "key_a", Scopes: []access.Scope{access.EventsRead}},
-		"sd_b": {Org: 2, Key: "key_b", Scopes: []access.Scope{access.EventsRead}, PerMinute: 2},
+		"sd_a": {Org: 1, Credential: "key_a", Scopes: scope.Of(scope.EventsRead), Allowed: scope.All()},
+		"sd_b": {Org: 2, Credential: "key_b", Scopes: scope.Of(scope.EventsRead), Allowed: scope.All(), PerMinute: 2},
 	}}
 }
 
@@ -80,9 +80,9 @@ func TestCredentials(t *testing.T) {
 		{"unknown key", []string{"X-API-Key", "sd_z"}, "invalid_api_key", problem.Unauthorized},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, _, err := access.New(access.Config{Find: newBook().find}).Enter(request(c.header...), access.EventsRead)
+			p, _, err := access.New(access.Config{Find: newBook().find}).Enter(request(c.header...), access.Need{Scope: scope.EventsRead})
 			if c.code == "" {
-				if err != nil || p.Key != "key_a" {
+				if err != nil || p.Credential != "key_a" {
 					t.Errorf("Enter with %q = %+v, %v; want key_a", c.header, p, err)
 				}
 				return
@@ -95,7 +95,7 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestScopeIsNeeded(t *testing.T) {
-	_, _, err := access.New(access.Config{Find: newBook().find}).Enter(request("X-API-Key", "sd_a"), access.EventsWrite)
+	_, _, err := access.New(access.Config{Find: newBook().find}).Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsWrite})
 	if p := problem.As(err); p == nil || p.Code != "insufficient_scope" || p.Kind != problem.Forbidden {
 		t.Errorf("Enter for events:write with events:read only: error %v, want insufficient_scope", err)
 	}
@@ -106,7 +106,7 @@ func TestRevokedKeyEndsWithinASecond(t *testing.T) {
 		b := newBook()
 		d := access.New(access.Config{Find: b.find})
 		for range 5 {
-			if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err != nil {
+			if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsRead}); err != nil {
 				t.Fatalf("Enter: %v", err)
 			}
 		}
@@ -115,7 +115,7 @@ func TestRevokedKeyEndsWithinASecond(t *testing.T) {
 		}
 		delete(b.keys, "sd_a")
 		time.Sleep(time.Second)
-		if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); !problem.Is(err, "invalid_api_key") {
+		if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsRead}); !problem.Is(err, "invalid_api_key") {
 			t.Errorf("Enter a second after the key was revoked: error %v, want invalid_api_key", err)
 		}
 	})
@@ -125,7 +125,7 @@ func TestLimitOfAKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := access.New(access.Config{Find: newBook().find})
 		enter := func() (http.Header, error) {
-			_, limit, err := d.Enter(request("X-API-Key", "sd_b"), access.EventsRead)
+			_, limit, err := d.Enter(request("X-API-Key", "sd_b"), access.Need{Scope: scope.EventsRead})
 			h := http.Header{}
 			limit.Header(h)
 			return h, err
@@ -146,7 +146,7 @@ func TestLimitOfAKey(t *testing.T) {
 			t.Errorf("after the wait: %v, want to be let in", err)
 		}
 		if h, err := func() (http.Header, error) {
-			_, limit, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead)
+			_, limit, err := d.Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsRead})
 			h := http.Header{}
 			limit.Header(h)
 			return h, err
@@ -164,7 +164,7 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { defer close(ended); d.Run(ctx) }()
 		enter := func(key string) {
-			if _, _, err := d.Enter(request("X-API-Key", key), access.EventsRead); err != nil {
+			if _, _, err := d.Enter(request("X-API-Key", key), access.Need{Scope: scope.EventsRead}); err != nil {
 				t.Errorf("Enter: %v", err)
 			}
 		}
@@ -172,13 +172,13 @@ func TestUseIsNotedOnceAMinute(t *testing.T) {
 			enter("sd_a")
 		}
 		time.Sleep(time.Minute + time.Millisecond)
-		if want := []id.Key{"key_a"}; !slices.Equal(b.noted(), want) {
+		if want := []string{"key_a"}; !slices.Equal(b.noted(), want) {
 			t.Errorf("noted after a minute: %v, want %v", b.noted(), want)
 		}
 		enter("sd_b")
 		cancel()
 		<-ended
-		if want := []id.Key{"key_a", "key_b"}; !slices.Equal(b.noted(), want) {
+		if want := []string{"key_a", "key_b"}; !slices.Equal(b.noted(), want) {
 			t.Errorf("noted in the end: %v, want %v", b.noted(), want)
 		}
 	})
@@ -193,11 +193,11 @@ func TestFailureToLookUpIsNotRemembered(t *testing.T) {
 		}
 		return b.find(ctx, key)
 	}})
-	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err == nil || problem.As(err) != nil {
+	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsRead}); err == nil || problem.As(err) != nil {
 		t.Errorf("Enter without a database: error %v, want an internal one", err)
 	}
 	broken = false
-	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.EventsRead); err != nil {
+	if _, _, err := d.Enter(request("X-API-Key", "sd_a"), access.Need{Scope: scope.EventsRead}); err != nil {
 		t.Errorf("Enter after that: %v", err)
 	}
 }

@@ -31,13 +31,13 @@ func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
 // limiter returns the key's bucket, which outlives what is remembered of the key. The door is locked.
 func (d *Door) limiter(p *Principal) *rate.Limiter {
 	if p.PerMinute == 0 {
-		delete(d.limits, p.Key)
+		delete(d.limits, p.Credential)
 		return nil
 	}
-	l := d.limits[p.Key]
+	l := d.limits[p.Credential]
 	if l == nil || l.Burst() != p.PerMinute {
 		l = rate.NewLimiter(rate.Limit(p.PerMinute)/60, p.PerMinute)
-		d.limits[p.Key] = l
+		d.limits[p.Credential] = l
 	}
 	return l
 }

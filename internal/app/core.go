@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
@@ -23,7 +24,9 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 )
 
@@ -39,6 +42,12 @@ type Config struct {
 	TLSKey         string
 	TrustedProxies []netip.Prefix
 	MetricsListen  string
+
+	SMTPURL  string // of the outgoing mail server, see package mail; "" for none
+	NoSignUp bool   // accounts are made by invitation and command only
+	// How long tokens live and how often they can be asked for; the zero values are the defaults of package oauth. OAuthPerMinute is 0 for no bound.
+	AccessLife, RefreshIdle, RefreshAbsolute, RefreshGrace, CodeLife, PushLife, DeviceLife time.Duration
+	OAuthPerMinute                                                                         int
 
 	Log *slog.Logger
 	// Getenv reads the environment; os.Getenv when nil.
@@ -62,6 +71,8 @@ type Core struct {
 	Events        *event.Calendar
 	Stock         *inventory.Stock
 	Orders        *order.Book
+	People        *org.People
+	Apps          *oauth.Registry
 
 	node string
 }
@@ -141,6 +152,8 @@ func (c *Core) open(ctx context.Context) error {
 	c.Events = event.New(c.Ledger, order.Exists)
 	c.Stock = inventory.New(c.Ledger)
 	c.Orders = order.New(c.Ledger, c.Stock)
+	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
+	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil
 }
 

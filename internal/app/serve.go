@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
-	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
-	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
-	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/mail"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
 
@@ -41,14 +42,15 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	if c.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // the live heap is small: collecting less often costs some MiB and saves about a twentieth of the CPU
 	}
-	server, api, door, err := c.assemble()
+	server, served, err := c.server()
 	if err != nil {
 		return err
 	}
-	served, err := c.listen(server)
+	f, err := c.faces(server, strings.TrimSuffix(cmp.Or(c.PublicURL, served.URL), "/"))
 	if err != nil {
 		return err
 	}
+	defer f.pages.Close()
 	// Requests end before deliveries do: what a request commits while stopping is left in the table, due.
 	engine, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopEngine()
@@ -59,8 +61,9 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 			failed <- fmt.Errorf("delivery engine: %w", err)
 		}
 	})
-	parts.Go(func() { api.Run(engine) })
-	parts.Go(func() { door.Run(engine) })
+	parts.Go(func() { f.api.Run(engine) })
+	parts.Go(func() { f.door.Run(engine) })
+	parts.Go(func() { f.apps.Run(engine) })
 	parts.Go(func() { c.sweep(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
@@ -80,8 +83,8 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	return err
 }
 
-// assemble puts the faces on a server.
-func (c *Core) assemble() (*web.Server, *native.API, *access.Door, error) {
+// server makes the server and opens its addresses.
+func (c *Core) server() (*web.Server, Served, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(c.Engine.Metrics.Collectors()...)
@@ -91,15 +94,46 @@ func (c *Core) assemble() (*web.Server, *native.API, *access.Door, error) {
 		Ready: map[string]func(context.Context) error{"database": c.ready},
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, Served{}, err
 	}
-	door := access.New(access.Config{Find: c.find, Used: c.used, Log: c.Log})
-	api := native.New(server.Mux(), native.Config{
-		DB: c.DB, Door: door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
-		Ledger: c.Ledger, Version: Version(), Log: c.Log,
+	served, err := c.listen(server)
+	return server, served, err
+}
+
+// faces are what a server shows, as far as it has to be run.
+type faces struct {
+	api   *native.API
+	door  *access.Door
+	apps  *oauth.Server
+	pages *account.Pages
+}
+
+// faces puts them on a server, which the outside reaches at a URL.
+func (c *Core) faces(server *web.Server, url string) (f faces, err error) {
+	var sender *mail.Sender
+	if c.SMTPURL != "" {
+		if sender, err = mail.New(c.SMTPURL); err != nil {
+			return f, fmt.Errorf("--smtp-url: %w", err)
+		}
+	}
+	server.Advertise(url + "/.well-known/oauth-protected-resource")
+	f.pages = account.New(account.Config{
+		DB: c.DB, Keys: c.Keys, People: c.People, Registry: c.Apps, Mail: sender, PublicURL: url, SignUp: !c.NoSignUp, ClientAddr: web.Client, Log: c.Log,
 	})
-	return server, api, door, nil
+	f.pages.Routes(server.Mux())
+	f.apps = oauth.New(oauth.Config{
+		DB: c.DB, Registry: c.Apps, People: people{}, Front: f.pages, Issuer: url, AccessLife: c.AccessLife, RefreshIdle: c.RefreshIdle,
+		RefreshAbsolute: c.RefreshAbsolute, Grace: c.RefreshGrace, CodeLife: c.CodeLife, PushLife: c.PushLife, DeviceLife: c.DeviceLife,
+		PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
+	})
+	f.apps.Routes(server.Mux())
+	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Log: c.Log})
+	f.api = native.New(server.Mux(), native.Config{
+		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
+		Ledger: c.Ledger, People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, ClientAddr: web.Client, Version: Version(), Log: c.Log,
+	})
+	return f, nil
 }
 
 // listen opens the addresses and closes them to deliveries.
@@ -139,24 +173,6 @@ func (c *Core) ready(ctx context.Context) error {
 	return err
 }
 
-// find finds out whose key was presented.
-func (c *Core) find(ctx context.Context, key string) (*access.Principal, error) {
-	p, err := org.Authenticate(c.DB.Read(ctx), key)
-	if err != nil {
-		return nil, err
-	}
-	who := &access.Principal{Org: p.Org, OrgID: p.OrgID, Key: p.Key, PerMinute: p.PerMinute}
-	for _, s := range p.Scopes {
-		who.Scopes = append(who.Scopes, access.Scope(s))
-	}
-	return who, nil
-}
-
-// used notes that keys have been used.
-func (c *Core) used(ctx context.Context, o int64, keys ...id.Key) error {
-	return c.DB.Write(ctx, "", func(tx *db.Tx) error { return org.Used(tx, o, keys...) })
-}
-
 // sweep forgets what has had its time.
 func (c *Core) sweep(ctx context.Context) {
 	keep := idempotency.New(c.DB, c.Keys)
@@ -174,6 +190,9 @@ func (c *Core) sweep(ctx context.Context) {
 				c.Log.Warn("sweep kept answers", "err", err)
 				break
 			}
+		}
+		if err := c.People.Sweep(ctx); err != nil && ctx.Err() == nil {
+			c.Log.Warn("sweep sessions and links", "err", err)
 		}
 	}
 }

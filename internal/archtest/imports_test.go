@@ -19,13 +19,13 @@ import (
 // imports trade.
 var house = []group{
 	{name: "public", packages: "./webhook ./ticketcode", may: ""},
-	{name: "leaves", packages: "id money problem fact seal", may: "leaves"},
-	{name: "store", packages: "db ledger", may: "leaves store"},
+	{name: "leaves", packages: "id money problem fact scope seal person", may: "leaves"},
+	{name: "store", packages: "db ledger audit", may: "leaves store"},
 	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/apple pass/google stamp", may: "leaves store trade public"},
-	{name: "doors", packages: "access oauth idempotency", may: "leaves store doors"},
-	{name: "traffic", packages: "endpoint dialect delivery egress inbound", may: "leaves store traffic public"},
+	{name: "doors", packages: "access proof oauth idempotency", may: "leaves store doors"},
+	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail", may: "leaves store traffic public"},
 	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/stubhub dialect/ethpass dialect/hookbridge", may: "leaves store trade doors traffic public"},
-	{name: "faces", packages: "web live dashboard", may: "leaves store trade doors traffic public"},
+	{name: "faces", packages: "web live account dashboard", may: "leaves store trade doors traffic public"},
 
 	{name: "settings", packages: "config", may: "leaves"},
 	{name: "assembly", packages: "app", may: "leaves store trade doors traffic dialects faces settings public"},
@@ -46,12 +46,14 @@ var behind = []struct{ library, packages, reason string }{
 	{"github.com/jackc/pgx/v5", "db db/pgtest db/dbtest bench", "one SQL text serves both databases; what differs lives in db"},
 	{"github.com/pressly/goose/v3", "db", "migrations run in one place"},
 	{"code.dny.dev/ssrf", "egress", "only egress decides which addresses may be dialled"},
+	{"github.com/go-jose/go-jose/v4", "proof", "which algorithms are taken is decided in one place"},
+	{"github.com/wneessen/go-mail", "mail", "mail goes out in one place"},
 }
 
 // pure are the packages of plain values, which do no I/O and so import none of
 // effects. (seal is a leaf too, but reads the master key's file.)
 const (
-	pure    = "id money problem fact"
+	pure    = "id money problem fact scope person"
 	effects = "os net database/sql log/slog"
 )
 

@@ -32,6 +32,11 @@ var withoutOrg = map[string]string{
 	"nodes":          "a node serves every organisation",
 	"ledger_epochs":  "a place in the ledger is one for all organisations",
 	"ledger_cursors": "a follower reads the facts of all organisations",
+
+	"users":            "a person may belong to several organisations, or to none",
+	"sessions":         "a person is signed in, whatever organisations they belong to",
+	"sign_in_failures": "who fails to sign in has no organisation yet",
+	"oauth_proofs":     "a hash of what was seen, to refuse it the second time",
 }
 
 func TestTablesAreNamedByTheirOwnerOnly(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
@@ -112,7 +113,9 @@ type Spec struct {
 	Description string
 	Inactive    bool
 	Options     Options
-	Secret      string // "" has one made; a given one must fit the format
+	Secret      string    // "" has one made; a given one must fit the format
+	Grant       int64     // the grant that an app makes it on; 0 for the organisation's own
+	Sees        scope.Set // what an app's may be told of
 }
 
 // draft is the endpoint that a spec describes.
@@ -122,6 +125,7 @@ func (s Spec) draft() *Endpoint {
 	}
 	return &Endpoint{
 		URL: s.URL.text, Format: s.Format, Events: s.Events, Description: s.Description, Active: !s.Inactive, Options: s.Options, Secret: s.Secret,
+		Grant: s.Grant, Sees: s.Sees,
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // Wildcard subscribes to everything that the format carries.
@@ -38,7 +39,9 @@ type Vocabulary interface {
 
 // Endpoint is a webhook endpoint.
 type Endpoint struct {
-	Number      int64 // inside; part of its deliveries' ids
+	Number      int64     // inside; part of its deliveries' ids
+	Grant       int64     // the number of the grant that an app made it on; 0 for the organisation's own
+	Sees        scope.Set // what an app's may be told of
 	Org         int64
 	ID          id.Webhook
 	URL         string
@@ -132,6 +135,9 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// sees tells whether the endpoint may be told of a kind of fact: an app's, of what its person has allowed (see [scope.Set.Sees]).
+func (e *Endpoint) sees(k fact.Kind) bool { return e.Grant == 0 || e.Sees.Sees(k) }
 
 // wants tells whether the endpoint subscribed to a name of its vocabulary.
 func (e *Endpoint) wants(name string) bool {

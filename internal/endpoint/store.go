@@ -9,6 +9,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // What an endpoint's secrets are sealed for: a sealed value does not open in another place.
@@ -83,9 +84,10 @@ func (b *Book) insert(tx *db.Tx, e *Endpoint) error {
 		return err
 	}
 	e.Number, err = db.One(tx, db.Value[int64], `INSERT INTO endpoints (org_id, id, url, format, events, description, active, disabled_reason, options,
-		headers, secret, revision, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, 1, $12, $12)
+		headers, secret, revision, version, created_at, updated_at, grant_no, sees) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, 1, $12, $12, $13, $14)
 		RETURNING endpoint_id`,
-		e.Org, e.ID, e.URL, e.Format, s.events, e.Description, e.Active, s.options, s.headers, s.secret, revision, tx.Micros())
+		e.Org, e.ID, e.URL, e.Format, s.events, e.Description, e.Active, s.options, s.headers, s.secret, revision, tx.Micros(),
+		e.Grant, e.Sees.String())
 	return err
 }
 
@@ -123,7 +125,7 @@ func microsOrNil(t time.Time) any {
 }
 
 const columns = `e.endpoint_id, e.org_id, e.id, e.url, e.format, e.events, e.description, e.active, e.disabled_reason, e.disabled_at, e.options,
-	e.headers, e.secret, e.old_secret, e.old_until, e.revision, e.version, e.created_at, e.updated_at, e.deleted_at, h.failing_since, h.last_error`
+	e.headers, e.secret, e.old_secret, e.old_until, e.revision, e.version, e.created_at, e.updated_at, e.deleted_at, e.grant_no, e.sees, h.failing_since, h.last_error`
 
 const from = ` FROM endpoints e LEFT JOIN endpoint_health h ON h.endpoint_id = e.endpoint_id`
 
@@ -134,15 +136,19 @@ func (b *Book) scan(r db.Rows) (e *Endpoint, deleted bool, damaged, err error) {
 	var s stored
 	var disabledAt, oldUntil, deletedAt, failing *int64
 	var lastError *string
+	var sees string
 	var created, updated int64
 	if err := r.Scan(&e.Number, &e.Org, &e.ID, &e.URL, &e.Format, &s.events, &e.Description, &e.Active, &e.Disabled, &disabledAt, &s.options,
-		&s.headers, &s.secret, &s.old, &oldUntil, &e.Revision, &e.Version, &created, &updated, &deletedAt, &failing, &lastError); err != nil {
+		&s.headers, &s.secret, &s.old, &oldUntil, &e.Revision, &e.Version, &created, &updated, &deletedAt, &e.Grant, &sees, &failing, &lastError); err != nil {
 		return nil, false, nil, err
 	}
 	e.DisabledAt, e.OldUntil, e.FailingSince = instant(disabledAt), instant(oldUntil), instant(failing)
 	e.CreatedAt, e.UpdatedAt = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
 	if lastError != nil {
 		e.LastError = *lastError
+	}
+	if e.Sees, err = scope.Parse(sees); err != nil {
+		return nil, false, nil, err
 	}
 	if deletedAt != nil {
 		return e, true, nil, nil

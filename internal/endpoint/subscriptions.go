@@ -175,7 +175,7 @@ func (s *Set) Wanting(f *fact.Fact) []*Endpoint {
 	}
 	var w []*Endpoint
 	for _, e := range o.endpoints {
-		if name, ok := s.EventName(e.Format, f); ok && e.wants(name) {
+		if name, ok := s.EventName(e.Format, f); ok && e.wants(name) && e.sees(f.Kind) {
 			w = append(w, e)
 		}
 	}
@@ -200,7 +200,7 @@ func (s *Set) EventName(format string, f *fact.Fact) (string, bool) {
 // Subscribed tells whether an organisation has an enabled endpoint of a format that subscribed to an event, named as the format names it.
 func (s *Set) Subscribed(org int64, format, event string) bool {
 	o := s.byOrg[org]
-	return o != nil && slices.ContainsFunc(o.endpoints, func(e *Endpoint) bool { return e.Format == format && e.Enabled() && e.wants(event) })
+	return o != nil && slices.ContainsFunc(o.endpoints, func(e *Endpoint) bool { return e.Format == format && e.Enabled() && e.wants(event) && e.Grant == 0 })
 }
 
 // Wants tells whether an enabled endpoint of the format will be sent the fact.

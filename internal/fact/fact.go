@@ -37,6 +37,8 @@ const (
 	EndpointDisabled  Kind = "endpoint.disabled"  // 30
 	EndpointRecovered Kind = "endpoint.recovered" // 30
 	ListingChanged    Kind = "listing.changed"    // 32
+
+	AccessReuseDetected Kind = "access.reuse_detected" // 33: a token was used again, so somebody else may have it
 )
 
 // Native lists every native kind in the order of the domain's table.
@@ -44,7 +46,7 @@ func Native() []Kind {
 	return []Kind{
 		EventPublished, EventChanged, EventRescheduled, EventPostponed, EventCancelled, EventDeleted, PoolExhausted, PoolReopened,
 		OrderConfirmed, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, RefundCompleted, EndpointPinged,
-		EndpointFailing, EndpointDisabled, EndpointRecovered, ListingChanged,
+		EndpointFailing, EndpointDisabled, EndpointRecovered, ListingChanged, AccessReuseDetected,
 	}
 }
 

@@ -31,6 +31,20 @@ type (
 	OrderNumber string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
+	// User is a person, "usr_" and 26 characters.
+	User string
+	// Session is a browser that a person is signed in with, "ses_" and 26 characters; the session itself is a cookie.
+	Session string
+	// Token is a personal token's public name, "tok_" and 26 characters; the token itself begins with "sdp_".
+	Token string
+	// Link is the public name of an invitation or another one-time link, "lnk_" and 26 characters.
+	Link string
+	// Client is an app, "oa_" and 26 characters: its client_id.
+	Client string
+	// Grant is what a person has allowed an app, "gnt_" and 26 characters.
+	Grant string
+	// Person is somebody of whom no table knows more than an e-mail address: "per_" and the sealed address. The same person has many such ids.
+	Person string
 )
 
 // lower is Crockford's base32 alphabet in lower case: no i, l, o or u, so that an id survives being read aloud.
@@ -53,6 +67,39 @@ func NewEvent() Event { return Event(sortable("evn_")) }
 
 // NewWebhook makes a webhook endpoint's id.
 func NewWebhook() Webhook { return Webhook(sortable("wh_")) }
+
+// NewUser makes a person's id.
+func NewUser() User { return User(sortable("usr_")) }
+
+// NewSession makes a session's id.
+func NewSession() Session { return Session(sortable("ses_")) }
+
+// NewToken makes a personal token's public name.
+func NewToken() Token { return Token(sortable("tok_")) }
+
+const personPrefix = "per_"
+
+// NewPerson makes the id of a person whose address was sealed.
+func NewPerson(sealed []byte) Person { return Person(personPrefix + lower.EncodeToString(sealed)) }
+
+// ParsePerson returns the sealed address in an id. It reports false for what is none.
+func ParsePerson(s string) (sealed []byte, ok bool) {
+	text, ok := strings.CutPrefix(s, personPrefix)
+	if !ok {
+		return nil, false
+	}
+	sealed, err := lower.DecodeString(text)
+	return sealed, err == nil
+}
+
+// NewLink makes a one-time link's public name.
+func NewLink() Link { return Link(sortable("lnk_")) }
+
+// NewClient makes an app's client_id.
+func NewClient() Client { return Client(sortable("oa_")) }
+
+// NewGrant makes a grant's id.
+func NewGrant() Grant { return Grant(sortable("gnt_")) }
 
 // NewListing makes a listing's id: four bytes of time and eight of chance, in the shape that portal's clients know.
 func NewListing(now time.Time) Listing {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,14 +13,16 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // Key is what is known of an API key, without the key itself.
 type Key struct {
 	ID         id.Key
 	Name       string
-	Scopes     []Scope // all of them where the key was made without any
-	PerMinute  int     // requests; 0 for no limit
+	Scopes     scope.Set // all of them where the key was made without any
+	Full       bool      // made without scopes: it may do everything, also administrate the organisation
+	PerMinute  int       // requests; 0 for no limit
 	CreatedAt  time.Time
 	LastUsedAt time.Time // zero when never; a minute old at most
 	RevokedAt  time.Time // zero while it is good
@@ -29,49 +30,34 @@ type Key struct {
 
 // KeyInput is what a key is made from.
 type KeyInput struct {
-	Name      string  // for people, at most 200 characters, may be empty
-	Scopes    []Scope // none means all
-	PerMinute int     // requests; 0 for no limit
+	Name      string    // for people, at most 200 characters, may be empty
+	Scopes    scope.Set // none means all, and administration
+	PerMinute int       // requests; 0 for no limit
 }
-
-// Principal is who presented a key.
-type Principal struct {
-	Org       int64
-	OrgID     id.Org
-	Key       id.Key
-	Scopes    []Scope
-	PerMinute int // 0 for no limit
-}
-
-// May tells whether the principal has the scope.
-func (p *Principal) May(s Scope) bool { return slices.Contains(p.Scopes, s) }
 
 // CreateKey makes a key and returns it: 256 random bits after "sd_". Nobody can be shown it again.
 func CreateKey(tx *db.Tx, org int64, in KeyInput) (k Key, secret string, err error) {
 	if err := in.check(); err != nil {
 		return Key{}, "", err
 	}
-	k = Key{ID: id.NewKey(), Name: in.Name, Scopes: distinct(in.Scopes), PerMinute: in.PerMinute, CreatedAt: tx.Now()}
-	kept, err := json.Marshal(k.Scopes)
-	if err != nil {
-		return Key{}, "", err
+	k = Key{ID: id.NewKey(), Name: in.Name, Scopes: in.Scopes, Full: in.Scopes == 0, PerMinute: in.PerMinute, CreatedAt: tx.Now()}
+	if k.Full {
+		k.Scopes = scope.All()
 	}
-	if len(k.Scopes) == 0 {
-		k.Scopes, kept = Scopes(), []byte(every)
-	}
-	secret = id.Secret(prefix)
+	secret = id.Secret(KeyPrefix)
 	_, err = tx.Exec(`INSERT INTO api_keys (org_id, id, hash, name, scopes, per_minute, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		org, k.ID, hash(secret), k.Name, string(kept), k.PerMinute, tx.Micros())
+		org, k.ID, hash(secret), k.Name, keepScopes(k.Scopes, k.Full), k.PerMinute, tx.Micros())
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
 	return k, secret, nil
 }
 
-const (
-	prefix = "sd_"
-	every  = `["*"]`
-)
+// KeyPrefix is how API keys begin.
+const KeyPrefix = "sd_"
+
+// every is how "everything, also what comes later" is stored.
+const every = `["*"]`
 
 func hash(secret string) []byte {
 	h := sha256.Sum256([]byte(secret))
@@ -83,37 +69,31 @@ func (in KeyInput) check() error {
 	if !utf8.ValidString(in.Name) || utf8.RuneCountInString(in.Name) > 200 || strings.ContainsFunc(in.Name, unicode.IsControl) {
 		f.Add("/name", "invalid", "A key's name has at most 200 characters on one line.")
 	}
-	for i, s := range in.Scopes {
-		if !slices.Contains(Scopes(), s) {
-			f.Add(fmt.Sprintf("/scopes/%d", i), "unknown_scope", "%q is not a scope; the scopes are %s.", s, list(Scopes()))
-		}
-	}
 	if in.PerMinute < 0 || in.PerMinute > 1_000_000 {
 		f.Add("/perMinute", "out_of_range", "A key's limit is 0 (none) to 1,000,000 requests per minute.")
 	}
 	return f.Err()
 }
 
-func list(scopes []Scope) string {
-	names := make([]string, len(scopes))
-	for i, s := range scopes {
-		names[i] = string(s)
+// keepScopes is how scopes are stored: a JSON list.
+func keepScopes(s scope.Set, full bool) string {
+	if full {
+		return every
 	}
-	return strings.Join(names, ", ")
+	kept, err := json.Marshal(s.List())
+	if err != nil {
+		panic(err) // a list of texts
+	}
+	return string(kept)
 }
 
-// distinct returns the scopes in the order of the specification, each once.
-func distinct(scopes []Scope) []Scope {
-	return slices.DeleteFunc(Scopes(), func(s Scope) bool { return !slices.Contains(scopes, s) })
-}
-
-func parseScopes(kept string) ([]Scope, error) {
+func parseScopes(kept string) (s scope.Set, full bool, err error) {
 	if kept == every {
-		return Scopes(), nil
+		return scope.All(), true, nil
 	}
-	var scopes []Scope
-	err := json.Unmarshal([]byte(kept), &scopes)
-	return scopes, err
+	var list []scope.Scope
+	err = json.Unmarshal([]byte(kept), &list)
+	return scope.Of(list...), false, err
 }
 
 // Keys lists an organisation's keys, oldest first, the revoked ones too.
@@ -132,7 +112,7 @@ func scanKey(r db.Rows) (Key, error) {
 	}
 	k.CreatedAt, k.LastUsedAt, k.RevokedAt = time.UnixMicro(created).UTC(), moment(used), moment(revoked)
 	var err error
-	k.Scopes, err = parseScopes(scopes)
+	k.Scopes, k.Full, err = parseScopes(scopes)
 	return k, err
 }
 
@@ -155,27 +135,35 @@ func RevokeKey(tx *db.Tx, org int64, key id.Key) error {
 	return nil
 }
 
-// Authenticate finds out who presents a key: one look-up by its hash, whatever is presented. It fails with invalid_api_key.
+// Authenticate finds out whose key is presented, and in which organisation it is good: one look-up by its hash, whatever is presented. It fails
+// with invalid_api_key.
 //
 // Nothing about a key can be learned from the time this takes: what is compared is a hash that the caller cannot choose.
-func Authenticate(q db.Querier, presented string) (*Principal, error) {
-	var p Principal
+func Authenticate(q db.Querier, presented string) (Key, Org, error) {
+	var k Key
+	var o Org
 	var scopes string
 	_, err := db.One(q, func(r db.Rows) (bool, error) {
-		return true, r.Scan(&p.Org, &p.OrgID, &p.Key, &scopes, &p.PerMinute)
+		return true, r.Scan(&o.No, &o.ID, &k.ID, &scopes, &k.PerMinute)
 	}, `SELECT k.org_id, o.id, k.id, k.scopes, k.per_minute FROM api_keys k JOIN orgs o ON o.org_id = k.org_id
 		WHERE k.hash = $1 AND k.revoked_at IS NULL`, hash(presented))
 	if errors.Is(err, db.ErrNoRow) {
-		return nil, problem.New(problem.Unauthorized, "invalid_api_key",
-			"The API key is not valid. Send a key of this server in X-API-Key, or as a bearer token in Authorization.")
+		return Key{}, Org{}, invalidKey()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("authenticate: %w", err)
+		return Key{}, Org{}, fmt.Errorf("authenticate: %w", err)
 	}
-	if p.Scopes, err = parseScopes(scopes); err != nil {
-		return nil, fmt.Errorf("scopes of key %s: %w", p.Key, err)
+	if k.Scopes, k.Full, err = parseScopes(scopes); err != nil {
+		return Key{}, Org{}, fmt.Errorf("scopes of key %s: %w", k.ID, err)
 	}
-	return &p, nil
+	return k, o, nil
+}
+
+func invalidKey() error {
+	return &problem.Error{
+		Kind: problem.Unauthorized, Code: "invalid_api_key", Challenge: `error="invalid_token"`, // RFC 6750 §3.1
+		Detail: "The API key is not valid. Send a key of this server in X-API-Key, or as a bearer token in Authorization.",
+	}
 }
 
 // Used notes that keys have been used. The caller collects for a while: it is a write.

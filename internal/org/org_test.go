@@ -12,6 +12,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -128,19 +129,16 @@ func TestKeyAuthenticatesUntilItIsRevoked(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		o := create(t, d, org.Input{Name: "House"})
 		other := create(t, d, org.Input{Name: "Other"})
-		k := createKey(t, d, o.No, org.KeyInput{Name: "till", Scopes: []org.Scope{org.TicketsRead, org.EventsRead, org.EventsRead}, PerMinute: 60})
+		k := createKey(t, d, o.No, org.KeyInput{Name: "till", Scopes: scope.Of(scope.TicketsRead, scope.EventsRead), PerMinute: 60})
 		q := d.Read(t.Context())
 
-		got, err := org.Authenticate(q, k.secret)
-		want := &org.Principal{Org: o.No, OrgID: o.ID, Key: k.ID, Scopes: []org.Scope{org.EventsRead, org.TicketsRead}, PerMinute: 60}
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Fatalf("Authenticate: %v, -want +got:\n%s", err, diff)
-		}
-		if !got.May(org.EventsRead) || got.May(org.EventsWrite) {
-			t.Errorf("May(events:read), May(events:write) = %v, %v; want true, false", got.May(org.EventsRead), got.May(org.EventsWrite))
+		got, whose, err := org.Authenticate(q, k.secret)
+		want := org.Key{ID: k.ID, Scopes: scope.Of(scope.EventsRead, scope.TicketsRead), PerMinute: 60}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" || whose.No != o.No || whose.ID != o.ID {
+			t.Fatalf("Authenticate: %v, of %+v, -want +got:\n%s", err, whose, diff)
 		}
 		for _, wrong := range []string{"", "sd_", k.secret + "0", k.secret[:len(k.secret)-1], strings.ToUpper(k.secret), string(k.ID)} {
-			if _, err := org.Authenticate(q, wrong); !problem.Is(err, "invalid_api_key") {
+			if _, _, err := org.Authenticate(q, wrong); !problem.Is(err, "invalid_api_key") {
 				t.Errorf("Authenticate(%q) = %v, want invalid_api_key", wrong, err)
 			}
 		}
@@ -156,7 +154,7 @@ func TestKeyAuthenticatesUntilItIsRevoked(t *testing.T) {
 				t.Errorf("RevokeKey = %v", err)
 			}
 		}
-		if _, err := org.Authenticate(q, k.secret); !problem.Is(err, "invalid_api_key") {
+		if _, _, err := org.Authenticate(q, k.secret); !problem.Is(err, "invalid_api_key") {
 			t.Errorf("Authenticate with a revoked key = %v, want invalid_api_key", err)
 		}
 	})
@@ -166,7 +164,7 @@ func TestKeysAreListedWithoutSecrets(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		o := create(t, d, org.Input{Name: "House"})
 		a := createKey(t, d, o.No, org.KeyInput{})
-		b := createKey(t, d, o.No, org.KeyInput{Name: "b", Scopes: []org.Scope{org.WebhooksManage}})
+		b := createKey(t, d, o.No, org.KeyInput{Name: "b", Scopes: scope.Of(scope.WebhooksManage)})
 		err := d.Write(t.Context(), "", func(tx *db.Tx) error { return org.Used(tx, o.No, a.ID, b.ID) })
 		if err != nil {
 			t.Fatal(err)
@@ -184,8 +182,8 @@ func TestKeysAreListedWithoutSecrets(t *testing.T) {
 		if diff := cmp.Diff([]org.Key{a.Key, b.Key}, keys); diff != "" {
 			t.Errorf("Keys -made +listed:\n%s", diff)
 		}
-		if len(a.Scopes) != 11 {
-			t.Errorf("a key without scopes has %v, want all eleven", a.Scopes)
+		if len(a.Scopes.List()) != 11 || !a.Full {
+			t.Errorf("a key without scopes has %v, full %v; want all eleven, and administration", a.Scopes, a.Full)
 		}
 		if !strings.HasPrefix(a.secret, "sd_") || len(a.secret) < 50 {
 			t.Errorf("the key %q has not the form sd_ and 52 characters", a.secret)
@@ -195,7 +193,7 @@ func TestKeysAreListedWithoutSecrets(t *testing.T) {
 
 func TestKeyInputIsChecked(t *testing.T) {
 	d := dbtest.Open(t, dbtest.SQLite(t))
-	for _, in := range []org.KeyInput{{Scopes: []org.Scope{"events:destroy"}}, {Scopes: []org.Scope{"*"}}, {PerMinute: -1}, {Name: strings.Repeat("x", 201)}} {
+	for _, in := range []org.KeyInput{{PerMinute: -1}, {Name: strings.Repeat("x", 201)}} {
 		_, err := write(t, d, func(tx *db.Tx) (org.Key, error) {
 			k, _, err := org.CreateKey(tx, 1, in)
 			return k, err

@@ -54,6 +54,14 @@ type Error struct {
 	Fields []FieldError
 
 	RetryAfter time.Duration // for TooMany and Unavailable; zero when unknown
+
+	// Challenge are the parameters of WWW-Authenticate beside the realm, such as error="invalid_token" (RFC 6750 §3). With it, the header is also sent
+	// with kinds other than Unauthorized.
+	Challenge string
+	// Scheme is the challenge's; Bearer when empty.
+	Scheme string
+	// Nonce is what the next proof of the client has to carry (RFC 9449 §8), for DPoP-Nonce.
+	Nonce string
 }
 
 // FieldError says what is wrong with one field of the input.

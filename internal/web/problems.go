@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,8 @@ import (
 // Problems turns errors into answers: RFC 9457 problem details.
 type Problems struct {
 	Log *slog.Logger // receives what must not be shown; slog.Default when nil
+	// Metadata is the URL at which clients learn how to get a token (RFC 9728); "" where nobody gives any.
+	Metadata string
 }
 
 // document is the body. Members beyond RFC 9457's own: code, a stable name for programs; errors, what is wrong with each field of the
@@ -45,7 +48,7 @@ func (p Problems) Render(r *http.Request, err error) (status int, header http.He
 		d.Detail = "Something went wrong on our side. Try again; if it stays, tell the operator the requestId."
 	} else {
 		d.Status, d.Code, d.Detail, d.Errors = shown.Kind.Status(), shown.Code, shown.Detail, shown.Fields
-		demand(header, shown)
+		demand(header, shown, p.Metadata)
 	}
 	d.Title = http.StatusText(d.Status)
 	return d.Status, header, encode(d)
@@ -87,19 +90,26 @@ func understood(r *http.Request, err error) *problem.Error {
 }
 
 // demand sets the headers that go with a status.
-func demand(header http.Header, p *problem.Error) {
+func demand(header http.Header, p *problem.Error, metadata string) {
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.RetryAfter.Seconds())), 10))
 	} else if p.Kind == problem.Unavailable {
 		header.Set("Retry-After", "1")
 	}
-	if p.Kind == problem.Unauthorized {
-		challenge := `Bearer realm="stagedoor"`
-		if p.Code == "invalid_api_key" {
-			challenge += `, error="invalid_token"` // RFC 6750 §3.1
-		}
-		header.Set("WWW-Authenticate", challenge)
+	if p.Nonce != "" {
+		header.Set("DPoP-Nonce", p.Nonce)
 	}
+	if p.Kind != problem.Unauthorized && p.Challenge == "" {
+		return
+	}
+	challenge := cmp.Or(p.Scheme, "Bearer") + ` realm="stagedoor"`
+	if p.Challenge != "" {
+		challenge += ", " + p.Challenge
+	}
+	if metadata != "" {
+		challenge += `, resource_metadata="` + metadata + `"` // RFC 9728 §5.1
+	}
+	header.Set("WWW-Authenticate", challenge)
 }
 
 func encode(d document) []byte {

@@ -109,6 +109,10 @@ func New(c Config) (*Server, error) {
 // Mux is where the routes go. It must not change once the server serves.
 func (s *Server) Mux() *http.ServeMux { return s.mux }
 
+// Advertise has answers that ask for a credential say where clients learn how to get one (RFC 9728 §5.1). It is called before the routes are put on the
+// mux.
+func (s *Server) Advertise(metadata string) { s.problems.Metadata = metadata }
+
 // Problems renders errors for this server's handlers.
 func (s *Server) Problems() Problems { return s.problems }
 

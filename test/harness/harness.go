@@ -116,12 +116,25 @@ func (h *House) Run(t testing.TB, args ...string) []byte {
 	return out
 }
 
+// Feed is Run for a command that reads standard input.
+func (h *House) Feed(t testing.TB, stdin string, args ...string) []byte {
+	t.Helper()
+	out, stderr, err := h.try(stdin, args)
+	if err != nil {
+		t.Fatalf("stagedoor %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr)
+	}
+	return out
+}
+
 // Try runs a command on the installation.
-func (h *House) Try(args ...string) (stdout, stderr []byte, err error) {
+func (h *House) Try(args ...string) (stdout, stderr []byte, err error) { return h.try("", args) }
+
+func (h *House) try(stdin string, args []string) (stdout, stderr []byte, err error) {
 	cmd := h.command(append(args, h.args()...)...)
 	var out, diag bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &diag
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &diag
 	err = cmd.Run()
+	Notice(out.String())
 	return out.Bytes(), diag.Bytes(), err
 }
 
@@ -197,6 +210,7 @@ func (h *House) Start(extra ...string) (*Server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	remember(s)
 	found := make(chan string, 1)
 	go func() {
 		lines := bufio.NewScanner(stdout)
@@ -388,6 +402,7 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, sent []byte
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
+	Notice(string(text))
 	return Answer{resp.StatusCode, resp.Header, text}, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,23 +21,43 @@ type Stage struct {
 	Contract *Contract // of the server; clients of the stage hold every answer against it
 
 	engine string
+	name   string
 	failed error // why there is no server
 }
 
 // stages are those of this test process. They live as long as it does, which is why they are kept here.
 var stages struct {
 	sync.Mutex
-	all []*Stage
+	all   []*Stage
+	flags []string // that their servers are started with
+}
+
+// servers are all that this test process started, kept for the end, when their whole logs are read.
+var servers struct {
+	sync.Mutex
+	all []*Server
+}
+
+func remember(s *Server) {
+	servers.Lock()
+	defer servers.Unlock()
+	servers.all = append(servers.all, s)
 }
 
 // OnStages runs f in parallel on a stage with SQLite and on one with PostgreSQL. The test binary needs a TestMain that calls Main.
 func OnStages(t *testing.T, f func(t *testing.T, st *Stage)) {
 	t.Helper()
+	OnStagesWith(t, "", nil, f)
+}
+
+// OnStagesWith is OnStages on other stages, which have a name and whose servers are started with these flags beside Main's. The name is a lower-case word.
+func OnStagesWith(t *testing.T, name string, flags []string, f func(t *testing.T, st *Stage)) {
+	t.Helper()
 	t.Parallel()
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			st := stage(t, engine)
+			st := stage(t, engine, name, flags)
 			if st.failed != nil {
 				t.Fatal(st.failed)
 			}
@@ -45,7 +66,7 @@ func OnStages(t *testing.T, f func(t *testing.T, st *Stage)) {
 	}
 }
 
-func stage(t *testing.T, engine string) *Stage {
+func stage(t *testing.T, engine, name string, flags []string) *Stage {
 	t.Helper()
 	bin := Binary(t)
 	var cluster *pgtest.Cluster
@@ -55,29 +76,30 @@ func stage(t *testing.T, engine string) *Stage {
 	stages.Lock()
 	defer stages.Unlock()
 	for _, st := range stages.all {
-		if st.engine == engine {
+		if st.engine == engine && st.name == name {
 			return st
 		}
 	}
-	st := &Stage{House: &House{bin: bin}, engine: engine}
+	st := &Stage{House: &House{bin: bin}, engine: engine, name: name}
 	stages.all = append(stages.all, st)
-	st.failed = st.raise(cluster)
+	st.failed = st.raise(append(slices.Clone(stages.flags), flags...), cluster)
 	return st
 }
 
-func (st *Stage) raise(cluster *pgtest.Cluster) (err error) {
+// raise starts the stage's server, once.
+func (st *Stage) raise(flags []string, cluster *pgtest.Cluster) (err error) {
 	dir, err := os.MkdirTemp("", "stagedoor-stage-")
 	if err != nil {
 		return err
 	}
 	st.Data = filepath.Join(dir, "data")
 	if cluster != nil {
-		if err := cluster.CreateDatabase(context.Background(), "stage", ""); err != nil {
+		if err := cluster.CreateDatabase(context.Background(), "stage"+st.name, ""); err != nil {
 			return err
 		}
-		st.Database = cluster.URL("stage")
+		st.Database = cluster.URL("stage" + st.name)
 	}
-	if st.Server, err = st.Start(); err != nil {
+	if st.Server, err = st.Start(flags...); err != nil {
 		return err
 	}
 	st.Contract, err = st.Server.Contract()
@@ -116,8 +138,10 @@ func (s *Server) Trouble() string {
 }
 
 // Main runs the tests of a binary that uses stages or PostgreSQL, ends what they share, and returns the exit status. When the whole run
-// was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called.
-func Main(m interface{ Run() int }, whole bool) int {
+// was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called. It always
+// fails if the log of any server of the process has a secret in it that a test saw. The flags are for the servers of stages.
+func Main(m interface{ Run() int }, whole bool, flags ...string) int {
+	stages.flags = flags
 	return pgtest.Main(mainFunc(func() int {
 		code := m.Run()
 		stages.Lock()
@@ -127,8 +151,25 @@ func Main(m interface{ Run() int }, whole bool) int {
 				code = 1
 			}
 		}
+		if !discreet() {
+			code = 1
+		}
 		return code
 	}))
+}
+
+// discreet tells whether no server logged a secret.
+func discreet() bool {
+	servers.Lock()
+	defer servers.Unlock()
+	well := true
+	for _, s := range servers.all {
+		for _, leak := range Leaks(s.Log()) {
+			fmt.Printf("--- the log of %s %s\n", s.URL, leak) //nolint:forbidigo // there is no test to say it
+			well = false
+		}
+	}
+	return well
 }
 
 type mainFunc func() int

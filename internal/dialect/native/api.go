@@ -1,13 +1,16 @@
 package native
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -15,7 +18,11 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/message"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/person"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // Config is what the API stands on. All of it is needed but Version, Log and Now.
@@ -34,6 +41,15 @@ type Config struct {
 	Engine        *delivery.Engine
 	Ledger        message.Ledger
 
+	People *org.People
+	Apps   *oauth.Registry
+	// Erase erases a person from an organisation, in steps.
+	Erase func(ctx context.Context, org int64, a person.Address, by audit.By) error
+	// PublicURL is how the outside reaches the server, without a slash at its end, for links that people are sent.
+	PublicURL string
+	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
+	ClientAddr func(context.Context) netip.Addr
+
 	Version string           // of the program, for the document
 	Log     *slog.Logger     // slog.Default when nil
 	Now     func() time.Time // time.Now when nil
@@ -45,6 +61,7 @@ type API struct {
 	huma     huma.API
 	work     chan struct{} // wakes Run
 	document []byte
+	persons  chan struct{} // holds one place: who looks through the whole ledger for a person
 }
 
 // The collections.
@@ -65,9 +82,11 @@ func New(mux humago.Mux, c Config) *API {
 		c.Now = time.Now
 	}
 	setHuma()
-	a := &API{Config: c, work: make(chan struct{}, 1)}
+	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1)}
 	a.huma = humago.New(mux, a.humaConfig())
 	a.routes()
+	a.accountRoutes()
+	a.personRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)
@@ -80,110 +99,110 @@ func (a *API) routes() {
 	const events, inventory, orders, webhooks = "Events", "Inventory", "Orders", "Webhooks"
 
 	read(a, route{
-		method: "GET", path: eventsPath, scope: access.EventsRead, id: "listEvents", tag: events, summary: "List events",
+		method: "GET", path: eventsPath, scope: scope.EventsRead, id: "listEvents", tag: events, summary: "List events",
 	}, a.listEvents)
 	write(a, route{
-		method: "POST", path: eventsPath, scope: access.EventsWrite, id: "createEvent", tag: events, status: 201, summary: "Create an event",
+		method: "POST", path: eventsPath, scope: scope.EventsWrite, id: "createEvent", tag: events, status: 201, summary: "Create an event",
 	}, a.createEvent)
 	read(a, route{
-		method: "GET", path: eventsPath + "/{eventId}", scope: access.EventsRead, id: "getEvent", tag: events, summary: "Read an event",
+		method: "GET", path: eventsPath + "/{eventId}", scope: scope.EventsRead, id: "getEvent", tag: events, summary: "Read an event",
 	}, a.event)
 	write(a, route{
-		method: "PATCH", path: eventsPath + "/{eventId}", scope: access.EventsWrite, id: "changeEvent", tag: events, summary: "Change an event",
+		method: "PATCH", path: eventsPath + "/{eventId}", scope: scope.EventsWrite, id: "changeEvent", tag: events, summary: "Change an event",
 		detail: "What is left out stays. The status `cancelled` stops the sale; see cancelEventOrders for its orders.", errors: []int{409},
 	}, a.changeEvent)
 	write(a, route{
-		method: "DELETE", path: eventsPath + "/{eventId}", scope: access.EventsWrite, id: "deleteEvent", tag: events, status: 204,
+		method: "DELETE", path: eventsPath + "/{eventId}", scope: scope.EventsWrite, id: "deleteEvent", tag: events, status: 204,
 		summary: "Delete an event that never had an order", errors: []int{409},
 	}, a.deleteEvent)
 	write(a, route{
-		method: "POST", path: eventsPath + "/{eventId}/cancel-orders", scope: access.TicketsWrite, id: "cancelEventOrders", tag: events, status: 202,
+		method: "POST", path: eventsPath + "/{eventId}/cancel-orders", scope: scope.TicketsWrite, id: "cancelEventOrders", tag: events, status: 202,
 		summary: "Cancel all orders of an event", detail: "They are cancelled in the background. Asking again while it goes on changes nothing.",
 	}, a.cancelOrders)
 	read(a, route{
-		method: "GET", path: eventsPath + "/{eventId}/cancel-orders", scope: access.TicketsRead, id: "getEventCancellation", tag: events,
+		method: "GET", path: eventsPath + "/{eventId}/cancel-orders", scope: scope.TicketsRead, id: "getEventCancellation", tag: events,
 		summary: "See how far the cancelling of an event's orders is",
 	}, a.cancellation)
 
 	read(a, route{
-		method: "GET", path: inventoryPath, scope: access.EventsRead, id: "listInventory", tag: inventory, summary: "List an event's inventory", errors: []int{404},
+		method: "GET", path: inventoryPath, scope: scope.EventsRead, id: "listInventory", tag: inventory, summary: "List an event's inventory", errors: []int{404},
 	}, a.listInventory)
 	write(a, route{
-		method: "POST", path: inventoryPath, scope: access.EventsWrite, id: "createListing", tag: inventory, status: 201, summary: "Create a listing", errors: []int{404},
+		method: "POST", path: inventoryPath, scope: scope.EventsWrite, id: "createListing", tag: inventory, status: 201, summary: "Create a listing", errors: []int{404},
 	}, a.createListing)
 	read(a, route{
-		method: "GET", path: inventoryPath + "/{listingId}", scope: access.EventsRead, id: "getListing", tag: inventory, summary: "Read a listing",
+		method: "GET", path: inventoryPath + "/{listingId}", scope: scope.EventsRead, id: "getListing", tag: inventory, summary: "Read a listing",
 	}, a.listing)
 	write(a, route{
-		method: "PATCH", path: inventoryPath + "/{listingId}", scope: access.EventsWrite, id: "changeListing", tag: inventory, summary: "Change a listing",
+		method: "PATCH", path: inventoryPath + "/{listingId}", scope: scope.EventsWrite, id: "changeListing", tag: inventory, summary: "Change a listing",
 		detail: "What is left out stays. `totalQuantity` is what is listed in all, sold or not.", errors: []int{409},
 	}, a.changeListing)
 	write(a, route{
-		method: "DELETE", path: inventoryPath + "/{listingId}", scope: access.EventsWrite, id: "withdrawListing", tag: inventory, status: 204,
+		method: "DELETE", path: inventoryPath + "/{listingId}", scope: scope.EventsWrite, id: "withdrawListing", tag: inventory, status: 204,
 		summary: "Withdraw a listing", detail: "What it sold stays sold.", errors: []int{409},
 	}, a.withdrawListing)
 
 	read(a, route{
-		method: "GET", path: ordersPath, scope: access.TicketsRead, id: "listOrders", tag: orders, summary: "List orders, newest first",
+		method: "GET", path: ordersPath, scope: scope.TicketsRead, id: "listOrders", tag: orders, summary: "List orders, newest first",
 	}, a.listOrders)
 	write(a, route{
-		method: "POST", path: ordersPath, scope: access.TicketsWrite, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
+		method: "POST", path: ordersPath, scope: scope.TicketsWrite, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
 		detail: "By `listingId` (recommended), or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
 	}, a.placeOrder)
 	write(a, route{
-		method: "PATCH", path: ordersPath, scope: access.TicketsWrite, id: "updateOrderStatus", tag: orders, summary: "Move an order on",
+		method: "PATCH", path: ordersPath, scope: scope.TicketsWrite, id: "updateOrderStatus", tag: orders, summary: "Move an order on",
 		detail: "Typically confirmed → accepted → fulfilled; cancelled at any stage. The status that it has already is a success without a webhook.",
 		errors: []int{404, 409},
 	}, a.changeOrder)
 	read(a, route{
-		method: "GET", path: ordersPath + "/{orderId}", scope: access.TicketsRead, id: "getOrder", tag: orders, summary: "Read an order",
+		method: "GET", path: ordersPath + "/{orderId}", scope: scope.TicketsRead, id: "getOrder", tag: orders, summary: "Read an order",
 	}, a.order)
 	write(a, route{
-		method: "POST", path: ordersPath + "/{orderId}/refund", scope: access.TicketsWrite, id: "refundOrder", tag: orders, summary: "Note a refund",
+		method: "POST", path: ordersPath + "/{orderId}/refund", scope: scope.TicketsWrite, id: "refundOrder", tag: orders, summary: "Note a refund",
 		detail: "Refunds add up; when all is refunded the status becomes `refunded`. No money is moved.",
 	}, a.refundOrder)
 	write(a, route{
-		method: "POST", path: ordersPath + "/{orderId}/issue", scope: access.TicketsWrite, id: "raiseOrderIssue", tag: orders, summary: "Raise an issue",
+		method: "POST", path: ordersPath + "/{orderId}/issue", scope: scope.TicketsWrite, id: "raiseOrderIssue", tag: orders, summary: "Raise an issue",
 		detail: "Any status that the order may go to resolves it.",
 	}, a.raiseIssue)
 
 	read(a, route{
-		method: "GET", path: webhooksPath, scope: access.WebhooksManage, id: "listWebhooks", tag: webhooks, summary: "List webhooks, oldest first",
+		method: "GET", path: webhooksPath, scope: scope.WebhooksManage, id: "listWebhooks", tag: webhooks, summary: "List webhooks, oldest first",
 	}, a.listWebhooks)
 	configure(a, route{
-		method: "POST", path: webhooksPath, scope: access.WebhooksManage, id: "createWebhook", tag: webhooks, status: 201, summary: "Create a webhook",
+		method: "POST", path: webhooksPath, scope: scope.WebhooksManage, id: "createWebhook", tag: webhooks, status: 201, summary: "Create a webhook",
 		detail: "The answer has the secret that deliveries are signed with; it is not shown again.",
 	}, a.checkNew, a.createWebhook)
 	read(a, route{
-		method: "GET", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "getWebhook", tag: webhooks, summary: "Read a webhook",
+		method: "GET", path: webhooksPath + "/{id}", scope: scope.WebhooksManage, id: "getWebhook", tag: webhooks, summary: "Read a webhook",
 	}, a.webhook)
 	configure(a, route{
-		method: "PATCH", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "changeWebhook", tag: webhooks, summary: "Change a webhook",
+		method: "PATCH", path: webhooksPath + "/{id}", scope: scope.WebhooksManage, id: "changeWebhook", tag: webhooks, summary: "Change a webhook",
 		detail: "What is left out stays. The change holds for what happens from then on.", errors: []int{409},
 	}, a.checkChange, a.changeWebhook)
 	configure(a, route{
-		method: "DELETE", path: webhooksPath + "/{id}", scope: access.WebhooksManage, id: "deleteWebhook", tag: webhooks, status: 204, summary: "Delete a webhook",
+		method: "DELETE", path: webhooksPath + "/{id}", scope: scope.WebhooksManage, id: "deleteWebhook", tag: webhooks, status: 204, summary: "Delete a webhook",
 	}, atOnce, a.deleteWebhook)
 	write(a, route{
-		method: "POST", path: webhooksPath + "/{id}/test", scope: access.WebhooksManage, id: "testWebhook", tag: webhooks, status: 202, summary: "Send a test event",
+		method: "POST", path: webhooksPath + "/{id}/test", scope: scope.WebhooksManage, id: "testWebhook", tag: webhooks, status: 202, summary: "Send a test event",
 	}, a.testWebhook)
 	configure(a, route{
-		method: "POST", path: webhooksPath + "/{id}/rotate-secret", scope: access.WebhooksManage, id: "rotateWebhookSecret", tag: webhooks,
+		method: "POST", path: webhooksPath + "/{id}/rotate-secret", scope: scope.WebhooksManage, id: "rotateWebhookSecret", tag: webhooks,
 		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap.",
 	}, atOnce, a.rotateSecret)
 	read(a, route{
-		method: "GET", path: webhooksPath + "/{id}/deliveries", scope: access.WebhooksManage, id: "listDeliveries", tag: webhooks,
+		method: "GET", path: webhooksPath + "/{id}/deliveries", scope: scope.WebhooksManage, id: "listDeliveries", tag: webhooks,
 		summary: "List a webhook's deliveries with their attempts, newest first",
 	}, a.listDeliveries)
 	read(a, route{
-		method: "GET", path: webhooksPath + "/{id}/deliveries/{deliveryId}", scope: access.WebhooksManage, id: "getDelivery", tag: webhooks, summary: "Read a delivery",
+		method: "GET", path: webhooksPath + "/{id}/deliveries/{deliveryId}", scope: scope.WebhooksManage, id: "getDelivery", tag: webhooks, summary: "Read a delivery",
 	}, a.delivery)
 	write(a, route{
-		method: "POST", path: webhooksPath + "/{id}/deliveries/{deliveryId}/redeliver", scope: access.WebhooksManage, id: "redeliver", tag: webhooks, status: 202,
+		method: "POST", path: webhooksPath + "/{id}/deliveries/{deliveryId}/redeliver", scope: scope.WebhooksManage, id: "redeliver", tag: webhooks, status: 202,
 		summary: "Deliver again", detail: "Whatever came of it; it keeps its id and its bytes.",
 	}, a.redeliver)
 	write(a, route{
-		method: "POST", path: webhooksPath + "/{id}/recover", scope: access.WebhooksManage, id: "recoverWebhook", tag: webhooks, status: 202,
+		method: "POST", path: webhooksPath + "/{id}/recover", scope: scope.WebhooksManage, id: "recoverWebhook", tag: webhooks, status: 202,
 		summary: "Deliver again all that failed or was skipped since an instant",
 	}, a.recover)
 }

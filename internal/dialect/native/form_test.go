@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 const kari = `{"email":"kari@example.com","phone":{"number":"5551234567","countryCode":"+47"}}`
@@ -188,7 +189,7 @@ func TestEscapesAreRead(t *testing.T) {
 
 func TestAccess(t *testing.T) {
 	h := lite(t)
-	reader := h.newKey(org.KeyInput{Scopes: []org.Scope{org.EventsRead}})
+	reader := h.newKey(org.KeyInput{Scopes: scope.Of(scope.EventsRead)})
 	for _, c := range []struct {
 		name         string
 		method, path string

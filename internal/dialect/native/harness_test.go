@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/app"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
@@ -128,15 +129,7 @@ func (j *journal) String() string {
 }
 
 func (h *house) find(ctx context.Context, key string) (*access.Principal, error) {
-	p, err := org.Authenticate(h.db.Read(ctx), key)
-	if err != nil {
-		return nil, err
-	}
-	out := &access.Principal{Org: p.Org, OrgID: p.OrgID, Key: p.Key, PerMinute: p.PerMinute}
-	for _, s := range p.Scopes {
-		out.Scopes = append(out.Scopes, access.Scope(s))
-	}
-	return out, nil
+	return app.Find(h.db.Read(ctx), key, time.Now())
 }
 
 func (h *house) newOrg(name string) (number int64, key string) {

@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/message"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type messageJSON struct {
@@ -40,7 +41,7 @@ type publishedListJSON struct {
 // messages puts the hot route on the mux, past huma, and describes it.
 func (a *API) messages(mux humago.Mux) {
 	r := route{
-		method: "POST", path: messagesPath, scope: access.WebhooksManage, id: "publishMessages", tag: "Messages", status: 202,
+		method: "POST", path: messagesPath, scope: scope.WebhooksManage, id: "publishMessages", tag: "Messages", status: 202,
 		summary: "Publish events of your own", detail: "One message, or up to 500 of them. Answered once they are on disk; webhooks subscribe by name.",
 	}
 	mux.HandleFunc(r.method+" "+r.path, a.publish)
@@ -88,7 +89,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) {
 var applicationJSON = []string{"application/json"} // shared by all answers and never changed
 
 func (a *API) published(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) (made idempotency.Answer, replayed bool, err error) {
-	p, limit, err := a.Door.Enter(r, access.WebhooksManage)
+	p, limit, err := a.Door.Enter(r, access.Need{Scope: scope.WebhooksManage})
 	limit.Header(w.Header())
 	if err != nil {
 		return made, false, err

@@ -51,8 +51,8 @@ func (e entered) BodyReader() io.Reader { return e.body }
 // Unwrap leads humago to the request itself.
 func (e entered) Unwrap() huma.Context { return e.humaContext }
 
-// enter is what every route begins with: who is it, may it, and what does it send. need is the route's scope.
-func (a *API) enter(need access.Scope) func(ctx huma.Context, next func(huma.Context)) {
+// enter is what every route begins with: who is it, may it, and what does it send.
+func (a *API) enter(need access.Need) func(ctx huma.Context, next func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		c := &call{api: a, request: r}
@@ -64,7 +64,7 @@ func (a *API) enter(need access.Scope) func(ctx huma.Context, next func(huma.Con
 	}
 }
 
-func (c *call) open(w http.ResponseWriter, need access.Scope) error {
+func (c *call) open(w http.ResponseWriter, need access.Need) error {
 	p, limit, err := c.api.Door.Enter(c.request, need)
 	limit.Header(w.Header())
 	if err != nil {
@@ -200,7 +200,7 @@ func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 
 // repeatable is what tells this request from others, for its Idempotency-Key. Only POST has one: the other methods can be repeated anyway.
 func (c *call) repeatable() idempotency.Request {
-	r := idempotency.Request{Org: c.Org, Principal: string(c.Key), Route: c.request.Pattern}
+	r := idempotency.Request{Org: c.Org, Principal: c.Credential, Route: c.request.Pattern}
 	if c.request.Method == http.MethodPost {
 		r.Key = c.request.Header.Get("Idempotency-Key")
 	}

@@ -10,13 +10,17 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // route is what there is to say of an operation beside its input and output.
 type route struct {
 	method  string
 	path    string
-	scope   access.Scope
+	scope   scope.Scope
+	admin   bool   // instead of a scope: only for who may administrate the organisation
+	own     bool   // instead of a scope: about what is the person's own, with a personal token only
+	open    bool   // also for people without a role, who see what is published and what is theirs
 	id      string // operationId
 	tag     string
 	status  int    // of success; 200 when 0
@@ -105,6 +109,7 @@ type reply struct {
 	ETag        string `header:"ETag" hidden:"true"`
 	Location    string `header:"Location" hidden:"true"`
 	Replayed    string `header:"Idempotency-Replayed" hidden:"true"`
+	Disposition string `header:"Content-Disposition" hidden:"true"`
 	Body        []byte
 }
 
@@ -144,7 +149,7 @@ func (r route) success() int {
 
 // register puts a route on the mux and into the document. A route without a scope is a mistake of ours and ends the start.
 func register[I, O any](a *API, r route, handle func(context.Context, *I) (*reply, error)) {
-	if r.scope == "" {
+	if r.scope == "" && !r.admin && !r.own {
 		panic("native: the route " + r.method + " " + r.path + " declares no scope")
 	}
 	op := a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]())
@@ -163,8 +168,8 @@ func (a *API) operation(r route, in, out reflect.Type) huma.Operation {
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.detail, Tags: []string{r.tag},
 		DefaultStatus:   r.success(),
 		Responses:       a.responses(r, in, out),
-		Security:        []map[string][]string{{"apiKey": {string(r.scope)}}, {"bearer": {string(r.scope)}}},
-		Middlewares:     huma.Middlewares{a.enter(r.scope)},
+		Security:        r.security(),
+		Middlewares:     huma.Middlewares{a.enter(r.need())},
 		MaxBodyBytes:    -1, // the server bounds bodies, and
 		BodyReadTimeout: -1, // the time that they take
 	}
@@ -175,6 +180,19 @@ func (a *API) operation(r route, in, out reflect.Type) huma.Operation {
 		})
 	}
 	return op
+}
+
+func (r route) need() access.Need {
+	return access.Need{Scope: r.scope, Admin: r.admin, Own: r.own, Attendees: r.open}
+}
+
+// security says in the document what credentials the route takes.
+func (r route) security() []map[string][]string {
+	scopes := []string{string(r.scope)}
+	if r.scope == "" {
+		scopes = []string{}
+	}
+	return []map[string][]string{{"apiKey": scopes}, {"bearer": scopes}}
 }
 
 // responses says how the route answers.

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stagedoorhq/stagedoor/test/harness"
 )
 
 // patience bounds waiting for something that should happen at once; it is long because test machines may be busy.
@@ -61,8 +63,8 @@ type Receiver struct {
 func Start(t testing.TB, secret string, sample Sample) *Receiver {
 	t.Helper()
 	code := extract(t, sample)
-	node := find(t, "node")
-	modules := install(t)
+	node := harness.Tool(t, "node", unrun)
+	modules := harness.Modules(t, "portal-receiver", ".", npm, unrun)
 
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "sample.js"), code)

@@ -1,10 +1,10 @@
 package receiver
 
 import (
-	"encoding/json"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stagedoorhq/stagedoor/test/harness"
 )
 
 func TestSamplesAreTakenUnchangedAndWhole(t *testing.T) {
@@ -23,30 +23,4 @@ func TestSamplesAreTakenUnchangedAndWhole(t *testing.T) {
 	}
 }
 
-// The lock file serves every registry: it pins versions and their content, not where they come from.
-func TestLockFilePinsContentAndNoRegistry(t *testing.T) {
-	var lock struct {
-		Packages map[string]struct{ Version, Integrity, Resolved string }
-	}
-	if err := json.Unmarshal([]byte(packageLock), &lock); err != nil {
-		t.Fatal(err)
-	}
-	exact := regexp.MustCompile(`^\d+\.\d+\.\d+$`)
-	for path, p := range lock.Packages {
-		if path == "" {
-			continue
-		}
-		if !exact.MatchString(p.Version) || !strings.HasPrefix(p.Integrity, "sha512-") || p.Resolved != "" {
-			t.Errorf("%s: got version %q, integrity %q, resolved %q", path, p.Version, p.Integrity, p.Resolved)
-		}
-	}
-	var manifest struct{ Dependencies map[string]string }
-	if err := json.Unmarshal([]byte(packageJSON), &manifest); err != nil {
-		t.Fatal(err)
-	}
-	for name, version := range manifest.Dependencies {
-		if !exact.MatchString(version) {
-			t.Errorf("package.json asks for %s %q, want an exact version", name, version)
-		}
-	}
-}
+func TestLockFilePinsContentAndNoRegistry(t *testing.T) { harness.Pinned(t, ".", npm) }

@@ -1,0 +1,115 @@
+package oauth
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// maxURI bounds a redirect URI, in bytes.
+const maxURI = 2000
+
+// redirectFault says what is wrong with a redirect URI that a client wants to register; "" for nothing (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §2.1).
+func redirectFault(raw string) string {
+	if len(raw) > maxURI || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) {
+		return "A redirect URI has at most 2000 visible ASCII characters."
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Scheme == "":
+		return "Give an absolute URI, such as https://example.com/callback."
+	case strings.Contains(raw, "#"):
+		return "A redirect URI has no fragment."
+	case u.User != nil:
+		return "A redirect URI has no user name in it."
+	case strings.Contains("/"+u.Path+"/", "/../") || strings.Contains("/"+u.Path+"/", "/./"):
+		return "A redirect URI has no . or .. segments."
+	}
+	switch u.Scheme {
+	case "https":
+		if u.Hostname() == "" {
+			return "Give the host of the redirect URI."
+		}
+	case "http":
+		if !loopback(u.Hostname()) && u.Hostname() != "localhost" {
+			return "Use https; http is only for apps on the person's own machine (127.0.0.1, [::1] or localhost)."
+		}
+	default:
+		if !strings.Contains(u.Scheme, ".") { // so neither javascript: nor data: nor file:
+			return "A scheme of your own is a domain name of yours in reverse, such as com.example.app (RFC 8252 §7.1)."
+		}
+	}
+	return ""
+}
+
+// registered tells whether a client may be redirected to the URI: it is one of its own, byte for byte; on a loopback address any port will do, for
+// an app opens the first that is free (RFC 8252 §7.3).
+func (c *Client) registered(uri string) bool {
+	for _, own := range c.Redirects {
+		if uri == own || loopbackTwins(uri, own) {
+			return true
+		}
+	}
+	return false
+}
+
+func loopbackTwins(uri, own string) bool {
+	a, b := withoutPort(uri), withoutPort(own)
+	return a != "" && a == b
+}
+
+// withoutPort cuts the port out of an http URI on a loopback address; "" for any other.
+func withoutPort(raw string) string {
+	rest, ok := strings.CutPrefix(raw, "http://")
+	if !ok {
+		return ""
+	}
+	host, path := rest, ""
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	}
+	name := host
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		if strings.Trim(port, "0123456789") != "" || len(port) > 5 {
+			return ""
+		}
+		name = "[" + h + "]"
+		if !strings.Contains(h, ":") {
+			name = h
+		}
+	}
+	if !loopback(strings.Trim(name, "[]")) {
+		return ""
+	}
+	return name + " " + path
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// origin is what a page that leads to the URI has to permit (CSP form-action): scheme and host, or the scheme alone.
+func origin(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// hostOf is the redirect URI's host as a person is shown it; for a scheme of its own, the scheme.
+func hostOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Host == "" {
+		return u.Scheme
+	}
+	return u.Host
+}

@@ -1,0 +1,372 @@
+package oauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	roles "github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
+	"github.com/stagedoorhq/stagedoor/test/harness"
+)
+
+// operation is one of the API's, as its document says.
+type operation struct {
+	method, path string
+	scope        scope.Scope // "" for administration
+}
+
+func (op operation) String() string { return op.method + " " + op.path }
+
+// operations are all of the document's below /api/: a new route is among them on the day it appears.
+func (s *site) operations(t *testing.T) []operation {
+	t.Helper()
+	c, err := s.server.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []operation
+	for _, name := range c.Operations() {
+		op := operation{}
+		op.method, op.path, _ = strings.Cut(name, " ")
+		if !strings.HasPrefix(op.path, "/api/") {
+			continue
+		}
+		item := c.Doc["paths"].(map[string]any)[op.path].(map[string]any)[strings.ToLower(op.method)].(map[string]any)
+		security, _ := item["security"].([]any)
+		if len(security) == 0 {
+			t.Errorf("%s needs nothing", op)
+		}
+		for _, one := range security {
+			for _, v := range one.(map[string]any) {
+				scopes, _ := v.([]any)
+				if len(scopes) > 1 {
+					t.Errorf("%s needs several scopes: %v", op, scopes)
+				}
+				for _, sc := range scopes {
+					op.scope = scope.Scope(sc.(string))
+				}
+			}
+		}
+		if op.scope != "" && !scope.All().Has(op.scope) {
+			t.Errorf("%s needs %q, which is no scope", op, op.scope)
+		}
+		all = append(all, op)
+	}
+	if len(all) < 30 {
+		t.Fatalf("the document has %d operations", len(all))
+	}
+	return all
+}
+
+// at is the operation's path with ids in it: those of objects, or, with none, ids that nobody has.
+func (op operation) at(t *testing.T, objects map[string]string) string {
+	t.Helper()
+	path := op.path
+	for {
+		before, rest, found := strings.Cut(path, "{")
+		if !found {
+			return path
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		value := "nobodys"
+		if objects != nil {
+			noun := before[strings.LastIndex(strings.TrimSuffix(before, "/"), "/")+1:] + name // "webhooks/id"
+			if value = objects[noun]; value == "" {
+				t.Errorf("%s: give the test an object for %s", op, noun)
+				value = "nobodys"
+			}
+		}
+		path = before + value + after
+	}
+}
+
+// garbage is no JSON: who is refused is refused before anybody looks at it.
+const garbage = `{`
+
+func (op operation) ask(t *testing.T, s *site, path, body string, header ...string) reply {
+	t.Helper()
+	var b []byte
+	if op.method != "GET" && op.method != "DELETE" {
+		b = []byte(body)
+	}
+	return s.do(t, op.method, path, b, append([]string{"Content-Type", "application/json"}, header...)...)
+}
+
+// denied checks that a token was refused for what it may do.
+func (op operation) denied(t *testing.T, who string, r reply, codes ...string) {
+	t.Helper()
+	if r.Status != 403 || !slices.Contains(codes, r.text("code")) {
+		t.Errorf("%s for %s = %d %s, want 403 and one of %v", op, who, r.Status, r.text("code"), codes)
+	}
+	if w := r.challenges(); r.text("code") == "insufficient_scope" && !strings.Contains(w, fmt.Sprintf(`error="insufficient_scope", scope="%s"`, op.scope)) {
+		t.Errorf("%s for %s: WWW-Authenticate %q", op, who, w)
+	}
+}
+
+func TestLine57EveryScopeOnEveryRoute(t *testing.T) {
+	onSites(t, func(t *testing.T, s *site) {
+		ops := s.operations(t)
+		a := s.confidential(t, "scopes", names(scope.All()))
+		p := s.owner(t)
+		p.grant(t, a, "scope", scope.All().String()) // from now on nobody is asked
+		for _, has := range scope.All().List() {
+			person := p.grant(t, a, "scope", string(has)).access
+			service := a.machine(t, "scope", string(has)).access
+			for who, token := range map[string]string{"a person's app with ": person, "an app itself with ": service} {
+				for _, op := range ops {
+					r := op.ask(t, s, op.at(t, nil), garbage, "Authorization", "Bearer "+token)
+					switch {
+					case op.scope == "":
+						op.denied(t, who+string(has), r, "administration_only")
+					case op.scope != has:
+						op.denied(t, who+string(has), r, "insufficient_scope")
+					case token == service && r.Status == 403 && r.text("code") != "insufficient_scope": // it has no person, and so no profile
+					case r.Status == 401 || r.Status == 403 || r.Status >= 500:
+						t.Errorf("%s for %s%s = %d %s", op, who, has, r.Status, r.Body)
+					}
+				}
+			}
+		}
+		everything := p.grant(t, a, "scope", scope.All().String()).access
+		for _, op := range ops {
+			r := op.ask(t, s, op.at(t, nil), garbage, "Authorization", "Bearer "+everything)
+			if op.scope == "" {
+				op.denied(t, "an owner's app with all scopes", r, "administration_only")
+			} else if r.Status == 401 || r.Status == 403 {
+				t.Errorf("%s for all scopes = %d %s", op, r.Status, r.Body)
+			}
+			for _, header := range [][]string{nil, {"Authorization", "Bearer sda_x"}, {"X-API-Key", "sd_x"}, {"Authorization", "Basic x"}} {
+				if r := op.ask(t, s, op.at(t, nil), garbage, header...); r.Status != 401 || r.challenges() == "" {
+					t.Errorf("%s for nobody = %d", op, r.Status)
+				}
+			}
+		}
+	})
+}
+
+// A token may do what its scopes say and its person may.
+func TestLine57AnAppMayNoMoreThanItsPerson(t *testing.T) {
+	onSites(t, func(t *testing.T, s *site) {
+		ops := s.operations(t)
+		a := s.confidential(t, "scopes", names(scope.All()))
+		people := map[roles.Role]*person{"": s.attendee(t)}
+		for _, role := range roles.Roles() {
+			people[role] = s.home(t).person(t, string(role))
+		}
+		for role, p := range people {
+			k := a.ask("scope", scope.All().String())
+			page := p.authorize(t, k).must(t, 200)
+			f := page.form(t, "/oauth/consent").with("decision", "allow")
+			if f.values.Get("org") == "" && len(f.boxes["org"]) > 0 {
+				f.values.Set("org", f.boxes["org"][0])
+			}
+			f.values["scope"] = names(scope.All()) // whatever the page offers
+			got := k.back(t, p.submit(t, f))
+			if got.Get("code") == "" {
+				t.Errorf("%q: consent brings back %v", role, got)
+				continue
+			}
+			token := newTokens(t, k.exchange(t, got.Get("code"))).access
+			for _, op := range ops {
+				r := op.ask(t, s, op.at(t, nil), garbage, "Authorization", "Bearer "+token)
+				who := fmt.Sprintf("the app of a person with the role %q", role)
+				switch {
+				case op.scope == "":
+					op.denied(t, who, r, "administration_only")
+				case !role.Allows().Has(op.scope):
+					op.denied(t, who, r, "insufficient_role", "insufficient_scope")
+				case role == "" && r.Status == 403:
+					op.denied(t, who, r, "insufficient_role") // not a route for attendees
+				case r.Status == 401 || r.Status == 403 || r.Status >= 500:
+					t.Errorf("%s for %s = %d %s", op, who, r.Status, r.Body)
+				}
+			}
+		}
+	})
+}
+
+func TestLine57AnExpiredTokenOnEveryRoute(t *testing.T) {
+	brief(t, func(t *testing.T, s *site) {
+		a := s.confidential(t, "scopes", names(scope.All()))
+		token := s.owner(t).grant(t, a, "scope", scope.All().String()).access
+		time.Sleep(accessLife + margin)
+		for _, op := range s.operations(t) {
+			if r := op.ask(t, s, op.at(t, nil), garbage, "Authorization", "Bearer "+token); r.Status != 401 || r.text("code") != "invalid_token" {
+				t.Errorf("%s for an expired token = %d %s", op, r.Status, r.Body)
+			}
+		}
+	})
+}
+
+// furnish makes one object of each kind, which the paths of operations can name: by the segment before the id, and the id's name.
+func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
+	t.Helper()
+	hook := harness.Receive(t, nil)
+	w := o.api(t, 201, "POST", "/api/v1/webhooks", map[string]any{"url": hook.URL, "events": []string{"*"}, "format": "standard"}).text("id")
+	ev := o.api(t, 201, "POST", "/api/v1/events", newEvent()).text("eventId")
+	order := o.order(t, ev, "buyer@example.com")
+	l := o.api(t, 200, "GET", "/api/v1/inventory?eventId="+ev, nil).text("data.0.listingId")
+	p.grant(t, a)
+	hook.Await(t, patience, func(all []harness.Got) bool { return len(all) > 0 })
+	var d string
+	eventually(t, "a delivery in the list", func() bool {
+		d = o.api(t, 200, "GET", "/api/v1/webhooks/"+w+"/deliveries", nil).text("data.0.id")
+		return d != ""
+	})
+	return map[string]string{
+		"events/eventId": ev, "inventory/listingId": l, "orders/orderId": order, "webhooks/id": w, "deliveries/deliveryId": d, "clients/id": a.ID, "grants/id": a.grant(t),
+		"tokens/id": p.personalToken(t, o), "people/id": p.ID,
+	}
+}
+
+// personalToken makes a token on the person's page and returns its public id.
+func (p *person) personalToken(t *testing.T, o *org) string {
+	t.Helper()
+	f := p.get(t, "/account").form(t, "/account/tokens").with("name", numbered("Token"), "days", "1")
+	if f.values.Get("org") == "" && len(f.boxes["org"]) > 0 {
+		f.values.Set("org", f.boxes["org"][0])
+	}
+	if !strings.Contains(p.submit(t, f).must(t, 200).words(), "sdp_") {
+		t.Error("the page does not show the new token")
+	}
+	for _, f := range p.get(t, "/account").forms() {
+		if id, ok := strings.CutPrefix(f.action, "/account/tokens/tok_"); ok {
+			return "tok_" + strings.TrimSuffix(id, "/revoke")
+		}
+	}
+	t.Fatal("the page lists no token")
+	return ""
+}
+
+// Objects of other organisations and of other people are not there.
+func TestLine57ObjectsOfOthersAreNotThere(t *testing.T) {
+	onSites(t, func(t *testing.T, s *site) {
+		mine, theirs := s.newOrg(t), s.newOrg(t)
+		p, stranger, colleague := mine.person(t, "owner"), theirs.person(t, "owner"), mine.person(t, "owner")
+		a := mine.confidential(t, "scopes", names(scope.All()))
+		objects := mine.furnish(t, p, a)
+		b := theirs.confidential(t, "scopes", names(scope.All()))
+		foreign := stranger.grant(t, b, "scope", scope.All().String()).access
+		visitor := s.attendee(t).grant(t, a, "scope", "events:read tickets:read tickets:write profile:read checkin:read stamps:read").access
+		fellow := colleague.grant(t, a, "scope", scope.All().String()).access
+		for _, op := range s.operations(t) {
+			if !strings.Contains(op.path, "{") {
+				continue
+			}
+			path := op.at(t, objects)
+			gone := func(who string, r reply) {
+				t.Helper()
+				if r.Status != 404 && (op.method == "GET" || op.method == "DELETE" || r.Status != 400 && r.Status != 422) {
+					t.Errorf("%s for %s = %d %s, want 404", op, who, r.Status, r.Body)
+				}
+			}
+			for _, body := range []string{`{}`, garbage} {
+				if op.scope != "" {
+					gone("an app of another organisation", op.ask(t, s, path, body, "Authorization", "Bearer "+foreign))
+				}
+				if op.path != "/api/v1/people/{id}" && !strings.HasPrefix(op.path, "/api/v1/people/{id}/") { // nobody belongs to an organisation
+					gone("the key of another organisation", op.ask(t, s, path, body, "X-API-Key", theirs.key))
+				}
+			}
+			if op.scope != "" && !strings.HasPrefix(op.path, "/api/v1/events") && !strings.HasPrefix(op.path, "/api/v1/inventory") {
+				r := op.ask(t, s, path, `{}`, "Authorization", "Bearer "+visitor)
+				if r.Status != 403 {
+					gone("an attendee", r)
+				}
+			}
+			if strings.HasPrefix(op.path, "/api/v1/tokens/") && op.scope != "" {
+				gone("a colleague", op.ask(t, s, path, `{}`, "Authorization", "Bearer "+fellow))
+			}
+		}
+		for noun, id := range objects { // and nothing of them was changed or ended
+			if path := map[string]string{
+				"events/eventId": "/api/v1/events/", "inventory/listingId": "/api/v1/inventory/", "orders/orderId": "/api/v1/orders/", "webhooks/id": "/api/v1/webhooks/",
+				"clients/id": "/api/v1/oauth/clients/", "grants/id": "/api/v1/oauth/grants/",
+			}[noun]; path != "" {
+				if v, ok := mine.api(t, 200, "GET", path+id, nil).value("version").(float64); ok && v > 2 {
+					t.Errorf("%s %s has the version %v", noun, id, v)
+				}
+			}
+		}
+	})
+}
+
+// Whose orders are whose: a person's app sees those of the person's own address, once it was shown to be theirs, and of no organisation but the app's.
+func TestLine62NobodySeesTicketsOfOthers(t *testing.T) {
+	onSites(t, func(t *testing.T, s *site) {
+		type holder struct {
+			token string
+			sees  map[string]bool // orders
+		}
+		var all []string
+		var holders []*holder
+		for range 2 {
+			o := s.newOrg(t)
+			a := o.confidential(t)
+			ev := o.api(t, 201, "POST", "/api/v1/events", newEvent()).text("eventId")
+			boss := &holder{o.person(t, "owner").grant(t, a, "scope", "tickets:read").access, map[string]bool{}}
+			for range 3 {
+				p := o.verified(t)
+				h := &holder{p.grant(t, a, "scope", "tickets:read").access, map[string]bool{}}
+				for _, email := range []string{p.Email, strings.ToUpper(p.Email), p.Email + ".evil.example"} {
+					order := o.order(t, ev, email)
+					all = append(all, order)
+					boss.sees[order] = true
+					h.sees[order] = !strings.HasSuffix(email, "evil.example")
+				}
+				holders = append(holders, h)
+			}
+			unverified := s.attendee(t)
+			order := o.order(t, ev, unverified.Email)
+			all, boss.sees[order] = append(all, order), true
+			holders = append(holders, boss, &holder{unverified.grant(t, a, "scope", "tickets:read").access, nil})
+		}
+		for i, h := range holders {
+			var list struct{ Data []struct{ OrderID string } }
+			r := s.bearer(t, h.token, "GET", "/api/v1/orders?limit=100", nil).must(t, 200)
+			if err := json.Unmarshal(r.Body, &list); err != nil {
+				t.Fatal(err)
+			}
+			listed := map[string]bool{}
+			for _, o := range list.Data {
+				listed[o.OrderID] = true
+			}
+			want := maps.Clone(h.sees)
+			maps.DeleteFunc(want, func(_ string, sees bool) bool { return !sees })
+			if !maps.Equal(listed, want) && len(listed)+len(want) > 0 {
+				t.Errorf("person %d is shown the orders %v, and may see %v", i, listed, want)
+			}
+		}
+		for range 150 {
+			i, order := rand.IntN(len(holders)), all[rand.IntN(len(all))]
+			h := holders[i]
+			want := 404
+			if h.sees[order] {
+				want = 200
+			}
+			if r := s.bearer(t, h.token, "GET", "/api/v1/orders/"+order, nil); r.Status != want {
+				t.Errorf("person %d reads the order %s: %d, want %d", i, order, r.Status, want)
+			}
+			if want == 200 {
+				continue
+			}
+			for _, path := range []string{"/refund", "/issue"} {
+				if r := s.bearer(t, h.token, "POST", "/api/v1/orders/"+order+path, map[string]any{}); r.Status != 403 && r.Status != 404 {
+					t.Errorf("person %d with tickets:read, %s of %s = %d", i, path, order, r.Status)
+				}
+			}
+		}
+	})
+}
+
+// verified is a person of no organisation whose address is known to be theirs.
+func (o *org) verified(t testing.TB) *person {
+	t.Helper()
+	return o.person(t, "")
+}
