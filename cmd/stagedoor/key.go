@@ -40,7 +40,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, p *program) error {
 		var made org.Key
 		var secret string
 		err = core.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-			made, secret, err = org.CreateKey(tx, o.No, in)
+			made, secret, err = org.CreateKey(tx, o.No, in, operator)
 			return err
 		})
 		if err != nil {
@@ -111,7 +111,7 @@ func (c *keyRevokeCmd) Run(ctx context.Context, p *program) error {
 		if err != nil {
 			return err
 		}
-		if err := core.DB.Write(ctx, "", func(tx *db.Tx) error { return org.RevokeKey(tx, owner, id.Key(c.ID)) }); err != nil {
+		if err := core.DB.Write(ctx, "", func(tx *db.Tx) error { return org.RevokeKey(tx, owner, id.Key(c.ID), operator) }); err != nil {
 			return err
 		}
 		if c.JSON {

@@ -148,6 +148,10 @@ func (p *Pages) join(v *visit) error {
 		if err := p.People.Verify(tx, u.No); err != nil {
 			return err
 		}
+		// Who became a member since the invitation was made stays what they are.
+		if role, err := org.RoleOf(tx, l.Org, u.No); err != nil || role != "" {
+			return err
+		}
 		return p.People.SetRole(tx, l.Org, u.No, l.Role, who)
 	})
 	if err != nil {

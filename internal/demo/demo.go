@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 )
@@ -121,7 +122,7 @@ func (h *house) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		_, h.key, err = org.CreateKey(tx, o.No, org.KeyInput{Name: "demo"})
+		_, h.key, err = org.CreateKey(tx, o.No, org.KeyInput{Name: "demo"}, audit.By{Actor: audit.Operator})
 		return err
 	})
 }

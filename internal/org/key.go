@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -36,7 +37,7 @@ type KeyInput struct {
 }
 
 // CreateKey makes a key and returns it: 256 random bits after "sd_". Nobody can be shown it again.
-func CreateKey(tx *db.Tx, org int64, in KeyInput) (k Key, secret string, err error) {
+func CreateKey(tx *db.Tx, org int64, in KeyInput, by audit.By) (k Key, secret string, err error) {
 	if err := in.check(); err != nil {
 		return Key{}, "", err
 	}
@@ -50,7 +51,7 @@ func CreateKey(tx *db.Tx, org int64, in KeyInput) (k Key, secret string, err err
 	if err != nil {
 		return Key{}, "", fmt.Errorf("create key: %w", err)
 	}
-	return k, secret, nil
+	return k, secret, audit.Append(tx, by.Entry(org, "key.created", string(k.ID), map[string]any{"scopes": k.Scopes.String(), "full": k.Full}))
 }
 
 // KeyPrefix is how API keys begin.
@@ -124,15 +125,19 @@ func moment(micros *int64) time.Time {
 }
 
 // RevokeKey ends a key; key_not_found. Ending it twice is fine.
-func RevokeKey(tx *db.Tx, org int64, key id.Key) error {
-	n, err := tx.Exec(`UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) WHERE org_id = $2 AND id = $3`, tx.Micros(), org, key)
+func RevokeKey(tx *db.Tx, org int64, key id.Key, by audit.By) error {
+	n, err := tx.Exec(`UPDATE api_keys SET revoked_at = $1 WHERE org_id = $2 AND id = $3 AND revoked_at IS NULL`, tx.Micros(), org, key)
 	if err != nil {
 		return fmt.Errorf("revoke key: %w", err)
 	}
-	if n == 0 {
-		return problem.New(problem.NotFound, "key_not_found", "There is no key %q here.", key)
+	if n > 0 {
+		return audit.Append(tx, by.Entry(org, "key.revoked", string(key), nil))
 	}
-	return nil
+	known, err := db.One(tx, db.Value[int], `SELECT count(*) FROM api_keys WHERE org_id = $1 AND id = $2`, org, key)
+	if err == nil && known == 0 {
+		err = problem.New(problem.NotFound, "key_not_found", "There is no key %q here.", key)
+	}
+	return err
 }
 
 // Authenticate finds out whose key is presented, and in which organisation it is good: one look-up by its hash, whatever is presented. It fails

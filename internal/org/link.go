@@ -48,7 +48,8 @@ type Link struct {
 	ExpiresAt time.Time
 }
 
-// Invite makes an invitation. The secret is the last part of the link's path: see package account.
+// Invite makes an invitation. The secret is the last part of the link's path: see package account. Who is a member already is not invited, for an
+// invitation says what they become: already_member (409).
 func (p *People) Invite(tx *db.Tx, org int64, email string, role Role, by audit.By) (Link, string, error) {
 	var f problem.Fields
 	if email = strings.TrimSpace(email); !ValidEmail(email) {
@@ -60,11 +61,30 @@ func (p *People) Invite(tx *db.Tx, org int64, email string, role Role, by audit.
 	if err := f.Err(); err != nil {
 		return Link{}, "", err
 	}
+	if err := notYet(tx, org, email); err != nil {
+		return Link{}, "", err
+	}
 	l, secret, err := newLink(tx, Link{Kind: Invitation, Org: org, Email: email, Role: role})
 	if err != nil {
 		return Link{}, "", err
 	}
 	return l, secret, audit.Append(tx, by.Entry(org, "invitation.created", string(l.ID), map[string]any{"role": role}))
+}
+
+// notYet fails for an address of a member.
+func notYet(tx *db.Tx, org int64, email string) error {
+	u, err := UserByEmail(tx, email)
+	if problem.Is(err, "user_not_found") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	role, err := RoleOf(tx, org, u.No)
+	if err == nil && role != "" {
+		err = problem.New(problem.Conflict, "already_member", "This person is a member already. Change their role instead.")
+	}
+	return err
 }
 
 // NewLink makes a reset or a verification for a person. Those of its kind before it are void.
@@ -121,17 +141,35 @@ func LinkOf(q db.Querier, kind LinkKind, secret string, now time.Time) (Link, er
 	return l, err
 }
 
-// UseLink uses a link: one conditional UPDATE, so of any who try only one gets it. link_invalid.
+// UseLink uses a link: one conditional UPDATE, so of any who try only one gets it. link_invalid. by may lack an actor for a reset: then it is the person
+// whose link it is.
 func (p *People) UseLink(tx *db.Tx, kind LinkKind, secret string, by audit.By) (Link, error) {
 	l, err := db.One(tx, scanLink, `UPDATE links SET used_at = $1 WHERE hash = $2 AND kind = $3 AND used_at IS NULL AND expires_at > $1 RETURNING `+linkColumns,
 		tx.Micros(), hash(secret), kind)
 	if errors.Is(err, db.ErrNoRow) {
 		return Link{}, linkInvalid()
 	}
-	if err != nil || kind != Invitation {
-		return l, err
+	if err != nil {
+		return Link{}, fmt.Errorf("use link: %w", err)
 	}
-	return l, audit.Append(tx, by.Entry(l.Org, "invitation.used", string(l.ID), nil))
+	switch kind {
+	case Invitation:
+		return l, audit.Append(tx, by.Entry(l.Org, "invitation.used", string(l.ID), map[string]any{"role": l.Role}))
+	case Reset:
+		return l, p.recordReset(tx, l, by)
+	}
+	return l, nil
+}
+
+func (p *People) recordReset(tx *db.Tx, l Link, by audit.By) error {
+	u, err := living(tx, l.UserNo)
+	if err != nil {
+		return err
+	}
+	if by.Actor == "" {
+		by.Actor = string(u.ID)
+	}
+	return p.record(tx, u, "password.reset", by, map[string]any{"link": l.ID})
 }
 
 // Links lists an organisation's invitations that can still be used, oldest first.
@@ -140,14 +178,18 @@ func Links(q db.Querier, org int64, now time.Time) ([]Link, error) {
 		ORDER BY link_no`, org, now.UnixMicro())
 }
 
-// RevokeLink takes an invitation back; link_not_found. Twice is fine.
+// RevokeLink takes an invitation back; link_not_found. Twice is fine, and so is one that was used: what came of it stays.
 func (p *People) RevokeLink(tx *db.Tx, org int64, l id.Link, by audit.By) error {
-	n, err := tx.Exec(`UPDATE links SET used_at = COALESCE(used_at, $1) WHERE org_id = $2 AND id = $3 AND kind = 'invitation'`, tx.Micros(), org, l)
+	n, err := tx.Exec(`UPDATE links SET used_at = $1 WHERE org_id = $2 AND id = $3 AND kind = 'invitation' AND used_at IS NULL`, tx.Micros(), org, l)
 	if err != nil {
-		return err
+		return fmt.Errorf("revoke link: %w", err)
 	}
-	if n == 0 {
-		return problem.New(problem.NotFound, "link_not_found", "There is no invitation %.64q here.", l)
+	if n > 0 {
+		return audit.Append(tx, by.Entry(org, "invitation.revoked", string(l), nil))
 	}
-	return audit.Append(tx, by.Entry(org, "invitation.revoked", string(l), nil))
+	known, err := db.One(tx, db.Value[int], `SELECT count(*) FROM links WHERE org_id = $1 AND id = $2 AND kind = 'invitation'`, org, l)
+	if err == nil && known == 0 {
+		err = problem.New(problem.NotFound, "link_not_found", "There is no invitation %.64q here.", l)
+	}
+	return err
 }

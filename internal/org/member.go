@@ -59,13 +59,16 @@ func Memberships(q db.Querier, user int64) ([]Membership, error) {
 		FROM members m JOIN orgs o ON o.org_id = m.org_id WHERE m.user_no = $1 ORDER BY o.name, o.org_id`, user)
 }
 
-// SetRole makes a person a member, changes the role, or with "" ends the membership: then the person is an attendee like any other. It runs in
-// [db.DB.Configure], because webhooks of apps follow it. Nobody can take the last owner away: last_owner (409). The role that it is already is fine.
+// SetRole makes a person a member, changes the role, or with "" ends the membership: then the person is an attendee like any other, and so are
+// their tokens and their apps, which [Apps].Reach is told as it is told of any role. It runs in [db.DB.Configure], because webhooks of apps follow it. Nobody can take the last owner away: last_owner (409). The role that it is already is fine.
 func (p *People) SetRole(tx *db.Tx, org, user int64, role Role, by audit.By) error {
 	if role != "" && !slices.Contains(Roles(), role) {
 		return problem.Field("/role", "unknown_role", "%q is no role; the roles are owner, admin, member and staff.", role)
 	}
 	u, err := UserByNumber(tx, user)
+	if err == nil && role != "" {
+		u, err = living(tx, user)
+	}
 	if err != nil {
 		return err
 	}

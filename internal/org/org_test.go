@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -14,6 +15,9 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
+
+// operator is who does things at the command line.
+var operator = audit.By{Actor: audit.Operator}
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
@@ -116,7 +120,7 @@ type madeKey struct {
 func createKey(t *testing.T, d *db.DB, o int64, in org.KeyInput) madeKey {
 	t.Helper()
 	k, err := write(t, d, func(tx *db.Tx) (madeKey, error) {
-		k, secret, err := org.CreateKey(tx, o, in)
+		k, secret, err := org.CreateKey(tx, o, in, operator)
 		return madeKey{k, secret}, err
 	})
 	if err != nil {
@@ -144,7 +148,7 @@ func TestKeyAuthenticatesUntilItIsRevoked(t *testing.T) {
 		}
 
 		revoke := func(o int64, key id.Key) error {
-			return d.Write(t.Context(), "", func(tx *db.Tx) error { return org.RevokeKey(tx, o, key) })
+			return d.Write(t.Context(), "", func(tx *db.Tx) error { return org.RevokeKey(tx, o, key, operator) })
 		}
 		if err := revoke(other.No, k.ID); !problem.Is(err, "key_not_found") {
 			t.Errorf("another organisation's RevokeKey = %v, want key_not_found", err)
@@ -195,7 +199,7 @@ func TestKeyInputIsChecked(t *testing.T) {
 	d := dbtest.Open(t, dbtest.SQLite(t))
 	for _, in := range []org.KeyInput{{PerMinute: -1}, {Name: strings.Repeat("x", 201)}} {
 		_, err := write(t, d, func(tx *db.Tx) (org.Key, error) {
-			k, _, err := org.CreateKey(tx, 1, in)
+			k, _, err := org.CreateKey(tx, 1, in, operator)
 			return k, err
 		})
 		if !problem.Is(err, "validation_failed") {

@@ -28,7 +28,6 @@ type PeopleConfig struct {
 type People struct {
 	PeopleConfig
 	hashing chan struct{} // a place for each password that is being hashed: each takes 64 MiB
-	dummy   Password      // of nobody, to take as long over an account that is not there
 }
 
 // NewPeople makes it.
@@ -36,5 +35,5 @@ func NewPeople(c PeopleConfig) *People {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &People{PeopleConfig: c, hashing: make(chan struct{}, maxHashing), dummy: nobody()}
+	return &People{PeopleConfig: c, hashing: make(chan struct{}, maxHashing)}
 }

@@ -31,25 +31,49 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// StartSession starts a session for somebody whose identity is known otherwise: after an invitation or a reset. The former one ends.
+// StartSession starts a session for somebody whose identity is known otherwise: after an invitation or a reset. The former one ends: who gave the browser
+// its cookie does not get to know the new one.
 func (p *People) StartSession(tx *db.Tx, user int64, in SignIn) (Session, string, error) {
-	if in.Former != "" {
-		if _, err := tx.Exec(`DELETE FROM sessions WHERE hash = $1`, hash(in.Former)); err != nil {
-			return Session{}, "", err
-		}
+	u, err := living(tx, user)
+	if err != nil {
+		return Session{}, "", err
+	}
+	if err := p.endFormer(tx, in); err != nil {
+		return Session{}, "", err
 	}
 	s := Session{
 		ID: id.NewSession(), Agent: line(in.Agent, 200), Address: text(in.Address), CreatedAt: tx.Now(), SeenAt: tx.Now(), ExpiresAt: tx.Now().Add(SessionLife),
 	}
 	cookie := id.Secret("")
-	var err error
 	s.No, err = db.One(tx, db.Value[int64], `INSERT INTO sessions (id, hash, user_no, agent, address, created_at, seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $6, $7) RETURNING session_no`,
 		s.ID, hash(cookie), user, s.Agent, s.Address, tx.Micros(), s.ExpiresAt.UnixMicro())
 	if err != nil {
 		return Session{}, "", fmt.Errorf("start session: %w", err)
 	}
-	return s, cookie, nil
+	return s, cookie, p.record(tx, u, "session.started", audit.By{Actor: string(u.ID), Address: s.Address}, map[string]any{"session": s.ID})
+}
+
+// endFormer ends the session that the browser had.
+func (p *People) endFormer(tx *db.Tx, in SignIn) error {
+	if in.Former == "" {
+		return nil
+	}
+	var whose int64
+	var s id.Session
+	_, err := db.One(tx, func(r db.Rows) (bool, error) { return true, r.Scan(&whose, &s) },
+		`DELETE FROM sessions WHERE hash = $1 RETURNING user_no, id`, hash(in.Former))
+	if errors.Is(err, db.ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	u, err := UserByNumber(tx, whose)
+	if err != nil {
+		return err
+	}
+	return p.record(tx, u, "session.ended", audit.By{Actor: string(u.ID), Address: text(in.Address)}, map[string]any{"session": s})
 }
 
 // line makes one line of what a stranger wrote, of at most so many characters.
@@ -89,12 +113,26 @@ func (p *People) SessionOf(ctx context.Context, cookie string, now time.Time) (u
 	if errors.Is(err, db.ErrNoRow) {
 		return User{}, Session{}, problem.New(problem.Unauthorized, "no_session", "Sign in first.")
 	}
-	if err != nil || now.Sub(s.SeenAt) < seenEvery {
-		return u, s, err
+	if err != nil {
+		return User{}, Session{}, fmt.Errorf("find session: %w", err)
 	}
-	return u, s, p.DB.Write(ctx, "", func(tx *db.Tx) error {
-		return tx.Later(`UPDATE sessions SET seen_at = $1 WHERE session_no = $2`, tx.Micros(), s.No)
+	if now.Sub(s.SeenAt) >= seenEvery {
+		p.seen(ctx, &s, now)
+	}
+	return u, s, nil
+}
+
+// seen notes that a session is in use. Nobody is sent away because that cannot be written.
+func (p *People) seen(ctx context.Context, s *Session, now time.Time) {
+	err := p.DB.Write(ctx, "", func(tx *db.Tx) error {
+		return tx.Later(`UPDATE sessions SET seen_at = $1 WHERE session_no = $2 AND seen_at < $1`, now.UnixMicro(), s.No)
 	})
+	switch {
+	case err == nil:
+		s.SeenAt = now.UTC().Truncate(time.Microsecond)
+	case ctx.Err() == nil:
+		p.Log.Warn("that a session is in use could not be noted", "error", err)
+	}
 }
 
 // Sessions lists a person's sessions, the latest first.

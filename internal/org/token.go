@@ -75,10 +75,10 @@ func CreateToken(tx *db.Tx, org, user int64, in TokenInput, by audit.By) (t Toke
 	if err != nil {
 		return Token{}, "", fmt.Errorf("create token: %w", err)
 	}
-	return t, secret, audit.Append(tx, by.Entry(org, "token.created", string(t.ID), map[string]any{"scopes": t.Scopes.String()}))
+	return t, secret, audit.Append(tx, by.Entry(org, "token.created", string(t.ID), map[string]any{"scopes": t.Scopes.String(), "full": t.Full}))
 }
 
-const tokenColumns = `t.org_id, o.id, t.user_no, t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at`
+const tokenColumns = `t.org_id, o.id, t.user_no, t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at` //nolint:gosec // names of columns
 
 func scanToken(r db.Rows, u *User, more ...any) (t Token, err error) {
 	var scopes string
@@ -102,20 +102,24 @@ func scanToken(r db.Rows, u *User, more ...any) (t Token, err error) {
 func Tokens(q db.Querier, org, user int64) ([]Token, error) {
 	return db.All(q, func(r db.Rows) (Token, error) { return scanToken(r, nil) },
 		`SELECT `+tokenColumns+` FROM personal_tokens t JOIN orgs o ON o.org_id = t.org_id
-		WHERE t.user_no = $1 AND ($2 = 0 OR t.org_id = $2) AND t.revoked_at IS NULL ORDER BY t.token_no`, user, org)
+		WHERE t.user_no = $1 AND (t.org_id = $2 OR $2 = 0) AND t.revoked_at IS NULL ORDER BY t.token_no`, user, org)
 }
 
 // RevokeToken ends a person's token; token_not_found. Ending it twice is fine.
 func RevokeToken(tx *db.Tx, user int64, t id.Token, by audit.By) error {
-	org, err := db.One(tx, db.Value[int64], `UPDATE personal_tokens SET revoked_at = COALESCE(revoked_at, $1) WHERE user_no = $2 AND id = $3 RETURNING org_id`,
+	org, err := db.One(tx, db.Value[int64], `UPDATE personal_tokens SET revoked_at = $1 WHERE user_no = $2 AND id = $3 AND revoked_at IS NULL RETURNING org_id`,
 		tx.Micros(), user, t)
-	if errors.Is(err, db.ErrNoRow) {
-		return problem.New(problem.NotFound, "token_not_found", "There is no token %.64q of yours.", t)
+	if err == nil {
+		return audit.Append(tx, by.Entry(org, "token.revoked", string(t), nil))
 	}
-	if err != nil {
+	if !errors.Is(err, db.ErrNoRow) {
 		return fmt.Errorf("revoke token: %w", err)
 	}
-	return audit.Append(tx, by.Entry(org, "token.revoked", string(t), nil))
+	known, err := db.One(tx, db.Value[int], `SELECT count(*) FROM personal_tokens WHERE user_no = $1 AND id = $2`, user, t)
+	if err == nil && known == 0 {
+		err = problem.New(problem.NotFound, "token_not_found", "There is no token %.64q of yours.", t)
+	}
+	return err
 }
 
 // AuthenticateToken finds out whose token is presented, and what the person is in its organisation now, in one look-up. It fails with invalid_token,

@@ -52,14 +52,9 @@ func checkName(name string, f *problem.Fields) {
 	}
 }
 
-// Create makes a person. email_taken (409) when there is somebody with the address.
+// Create makes a person. email_taken (409) when there is somebody with the address. by may lack an actor: then people make themselves.
 func (p *People) Create(tx *db.Tx, in UserInput, by audit.By) (User, error) {
 	if err := in.check(); err != nil {
-		return User{}, err
-	}
-	if _, err := UserByEmail(tx, in.Email); err == nil {
-		return User{}, problem.New(problem.Conflict, "email_taken", "There is somebody with this e-mail address already.")
-	} else if !problem.Is(err, "user_not_found") {
 		return User{}, err
 	}
 	u := User{
@@ -71,10 +66,16 @@ func (p *People) Create(tx *db.Tx, in UserInput, by audit.By) (User, error) {
 	}
 	var err error
 	u.No, err = db.One(tx, db.Value[int64], `INSERT INTO users (id, email, email_lower, name, password, verified_at, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) RETURNING user_no`,
+		VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7) ON CONFLICT (email_lower) DO NOTHING RETURNING user_no`,
 		u.ID, u.Email, lowered(u.Email), u.Name, in.Password.phc, verified, tx.Micros())
+	if errors.Is(err, db.ErrNoRow) {
+		return User{}, problem.New(problem.Conflict, "email_taken", "There is somebody with this e-mail address already.")
+	}
 	if err != nil {
 		return User{}, fmt.Errorf("create user: %w", err)
+	}
+	if by.Actor == "" {
+		by.Actor = string(u.ID)
 	}
 	return u, audit.Append(tx, by.Entry(0, "user.created", string(u.ID), nil))
 }
@@ -110,7 +111,20 @@ func scanUserAnd(r db.Rows, u *User, more ...any) error {
 func userBy(q db.Querier, where string, arg any) (User, error) {
 	u, err := db.One(q, scanUser, `SELECT `+userColumns+` FROM users u WHERE u.`+where+` = $1`, arg)
 	if errors.Is(err, db.ErrNoRow) {
-		return User{}, problem.New(problem.NotFound, "user_not_found", "There is no such person.")
+		return User{}, nobodyThere()
+	}
+	return u, err
+}
+
+func nobodyThere() error {
+	return problem.New(problem.NotFound, "user_not_found", "There is no such person.")
+}
+
+// living finds a person who was not erased; user_not_found.
+func living(q db.Querier, no int64) (User, error) {
+	u, err := UserByNumber(q, no)
+	if err == nil && !u.ErasedAt.IsZero() {
+		return User{}, nobodyThere()
 	}
 	return u, err
 }
@@ -123,6 +137,9 @@ func UserByNumber(q db.Querier, no int64) (User, error) { return userBy(q, "user
 
 // UserByEmail finds a person by address, upper and lower case alike; user_not_found.
 func UserByEmail(q db.Querier, email string) (User, error) {
+	if strings.Contains(email, "\x00") {
+		return User{}, nobodyThere() // the database would refuse the question
+	}
 	return userBy(q, "email_lower", lowered(email))
 }
 
@@ -133,12 +150,12 @@ func Users(q db.Querier) ([]User, error) {
 
 // Rename changes a person's name. version is the one that the caller saw, 0 for any; version_mismatch (412).
 func (p *People) Rename(tx *db.Tx, user int64, name string, version int64) (User, error) {
-	u, err := UserByNumber(tx, user)
+	u, err := living(tx, user)
 	if err != nil {
 		return User{}, err
 	}
 	if version != 0 && version != u.Version {
-		return User{}, problem.New(problem.Precondition, "version_mismatch", "The profile is at version %d; read it again and repeat.", u.Version)
+		return User{}, mismatch(u.Version)
 	}
 	name = strings.TrimSpace(name)
 	var f problem.Fields
@@ -148,19 +165,32 @@ func (p *People) Rename(tx *db.Tx, user int64, name string, version int64) (User
 	if name == u.Name {
 		return u, nil // the version grows with changes only
 	}
-	u.Name, u.UpdatedAt = name, tx.Now()
-	u.Version++
-	_, err = tx.Exec(`UPDATE users SET name = $1, version = $2, updated_at = $3 WHERE user_no = $4`, name, u.Version, tx.Micros(), user)
-	return u, err
+	n, err := tx.Exec(`UPDATE users SET name = $1, version = version + 1, updated_at = $2 WHERE user_no = $3 AND version = $4`, name, tx.Micros(), user, u.Version)
+	if err != nil {
+		return User{}, fmt.Errorf("rename: %w", err)
+	}
+	if n == 0 { // another node was faster
+		return User{}, mismatch(u.Version + 1)
+	}
+	u.Name, u.UpdatedAt, u.Version = name, tx.Now(), u.Version+1
+	return u, nil
+}
+
+func mismatch(version int64) error {
+	return problem.New(problem.Precondition, "version_mismatch", "The profile is at version %d; read it again and repeat.", version)
 }
 
 // SetPassword replaces a person's password: all their sessions but the one kept (0 for none) end, and so do all tokens of apps and reset links.
+// What was counted against the account is forgotten.
 func (p *People) SetPassword(tx *db.Tx, user int64, password Password, keep int64, by audit.By) error {
-	u, err := UserByNumber(tx, user)
+	u, err := living(tx, user)
 	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`UPDATE users SET password = $1, version = version + 1, updated_at = $2 WHERE user_no = $3`, password.phc, tx.Micros(), user); err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	if err := forget(tx, p.accountName(u.Email)); err != nil {
 		return err
 	}
 	if err := endSessions(tx, user, keep); err != nil {
@@ -179,7 +209,7 @@ func (p *People) SetPassword(tx *db.Tx, user int64, password Password, keep int6
 
 // Verify notes that the person's address is theirs. Twice is fine.
 func (p *People) Verify(tx *db.Tx, user int64) error {
-	_, err := tx.Exec(`UPDATE users SET verified_at = $1, version = version + 1, updated_at = $1 WHERE user_no = $2 AND verified_at IS NULL`, tx.Micros(), user)
+	_, err := tx.Exec(`UPDATE users SET verified_at = $1, version = version + 1, updated_at = $1 WHERE user_no = $2 AND verified_at IS NULL AND erased_at IS NULL`, tx.Micros(), user)
 	return err
 }
 

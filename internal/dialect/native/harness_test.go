@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/app"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
@@ -140,7 +141,7 @@ func (h *house) newOrg(name string) (number int64, key string) {
 			return err
 		}
 		number = o.No
-		_, key, err = org.CreateKey(tx, o.No, org.KeyInput{})
+		_, key, err = org.CreateKey(tx, o.No, org.KeyInput{}, audit.By{})
 		return err
 	})
 	if err != nil {
@@ -152,7 +153,7 @@ func (h *house) newOrg(name string) (number int64, key string) {
 func (h *house) newKey(in org.KeyInput) (key string) {
 	h.t.Helper()
 	err := h.db.WriteAlone(h.t.Context(), func(tx *db.Tx) (err error) {
-		_, key, err = org.CreateKey(tx, h.org, in)
+		_, key, err = org.CreateKey(tx, h.org, in, audit.By{})
 		return err
 	})
 	if err != nil {
