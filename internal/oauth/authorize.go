@@ -184,6 +184,18 @@ func (s *Server) resource(asked string) (string, error) {
 	return "", bad("invalid_target", "The resource is not part of this server.")
 }
 
+// narrowed is what a token is for: what the client asks for at the token endpoint, which is no more than was allowed (RFC 8707 §2.2).
+func (s *Server) narrowed(allowed, asked string) (string, error) {
+	if asked == "" {
+		return allowed, nil
+	}
+	one, err := s.resource(asked)
+	if err == nil && allowed != "" && one != allowed {
+		err = bad("invalid_target", "The tokens of this authorization are for "+allowed+".")
+	}
+	return one, err
+}
+
 // decide asks the person, unless that is not needed.
 func (s *Server) decide(w http.ResponseWriter, r *http.Request, req request, c Client) {
 	person, err := s.Front.Person(r)

@@ -94,6 +94,10 @@ func (s *Server) rotate(tx *db.Tx, x *exchange, token string, h held) (t tokens,
 	if scopes == 0 {
 		return t, invalidGrant("Nothing is left of what was allowed."), nil
 	}
+	resource, err := s.narrowed(h.resource, x.params["resource"])
+	if err != nil {
+		return t, err, nil
+	}
 	n, err := tx.Exec(`UPDATE oauth_refresh_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL`, tx.Micros(), hash(token))
 	if err != nil {
 		return t, nil, err
@@ -104,6 +108,7 @@ func (s *Server) rotate(tx *db.Tx, x *exchange, token string, h held) (t tokens,
 	if err := x.prove(tx); err != nil {
 		return t, nil, err
 	}
+	h.resource = resource
 	if t, err = s.issue(tx, h.family, scopes, x.key, true); err != nil || s.Grace <= 0 {
 		return t, nil, err
 	}

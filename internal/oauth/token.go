@@ -131,6 +131,9 @@ func (s *Server) exchangeCode(ctx context.Context, x *exchange) (t tokens, err e
 		if refused = k.fits(x, verifier, tx.Micros()); refused != nil {
 			return nil
 		}
+		if k.resource, refused = s.narrowed(k.resource, x.params["resource"]); refused != nil {
+			return nil
+		}
 		t, refused, err = s.redeem(tx, x, code, k)
 		return err
 	})
