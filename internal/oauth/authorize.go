@@ -22,7 +22,7 @@ type request struct {
 	Scopes    string    `json:"scopes"`
 	Resource  string    `json:"resource,omitempty"`
 	Proof     string    `json:"proof,omitempty"` // dpop_jkt
-	Prompt    string    `json:"-"`
+	Prompt    string    `json:"prompt,omitempty"`
 }
 
 func (r *request) scopes() scope.Set {
@@ -84,7 +84,6 @@ func (s *Server) requested(ctx context.Context, text string) (request, Client, e
 	}
 	if uri := p["request_uri"]; uri != "" {
 		req, err := s.pushed(ctx, &c, uri)
-		req.Prompt = p["prompt"]
 		return req, c, err
 	}
 	if c.RequirePAR {
