@@ -47,6 +47,7 @@ type Config struct {
 	NoSignUp bool   // accounts are made by invitation and command only
 	// How long tokens live and how often they can be asked for; the zero values are the defaults of package oauth. OAuthPerMinute is 0 for no bound.
 	AccessLife, RefreshIdle, RefreshAbsolute, RefreshGrace time.Duration
+	CodeLife, PushedLife, DeviceLife                       time.Duration
 	OAuthPerMinute                                         int
 
 	Log *slog.Logger

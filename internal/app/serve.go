@@ -123,7 +123,7 @@ func (c *Core) faces(server *web.Server, url string) (f faces, err error) {
 	f.pages.Routes(server.Mux())
 	f.apps = oauth.New(oauth.Config{
 		DB: c.DB, Registry: c.Apps, People: people{}, Front: f.pages, Issuer: url, AccessLife: c.AccessLife, RefreshIdle: c.RefreshIdle,
-		RefreshAbsolute: c.RefreshAbsolute, Grace: c.RefreshGrace, PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
+		RefreshAbsolute: c.RefreshAbsolute, Grace: c.RefreshGrace, CodeLife: c.CodeLife, PushedLife: c.PushedLife, DeviceLife: c.DeviceLife, PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
 	})
 	f.apps.Routes(server.Mux())
 	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Log: c.Log})

@@ -15,11 +15,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
-// How long a request waits for a person, and for a client that has pushed it (RFC 9126 §2.2).
-const (
-	consentLife = 10 * time.Minute
-	pushedLife  = 90 * time.Second
-)
+// consentLife is how long a request waits for a person.
+const consentLife = 10 * time.Minute
 
 // ask shows the person who asks for what.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request, req request, c *Client, person *Person) {

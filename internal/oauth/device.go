@@ -19,7 +19,6 @@ import (
 const (
 	consonants       = "BCDFGHJKLMNPQRSTVWXZ"
 	userCodeLength   = 8
-	deviceLife       = 10 * time.Minute
 	pollEvery        = 5 * time.Second
 	guessesPerMinute = 5
 )
@@ -65,7 +64,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, map[string]any{
 		"device_code": code, "user_code": shown, "verification_uri": s.Issuer + "/oauth/device",
 		"verification_uri_complete": s.Issuer + "/oauth/device?user_code=" + shown,
-		"expires_in":                int64(deviceLife / time.Second), "interval": int64(pollEvery / time.Second),
+		"expires_in":                seconds(s.DeviceLife), "interval": int64(pollEvery / time.Second),
 	})
 }
 
@@ -89,7 +88,7 @@ func (s *Server) newDevice(r *http.Request, p params) (code, typed string, err e
 	err = s.DB.Write(r.Context(), "", func(tx *db.Tx) error {
 		return tx.Later(`INSERT INTO oauth_devices (hash, user_code, org_id, client_no, scopes, thumbprint, resource, state, grant_no, granted, poll_every, created_at,
 			expires_at) VALUES ($1, $2, $3, $4, $5, '', $6, 'pending', 0, '', $7, $8, $9)`,
-			hash(code), s.userCodeHash(typed), c.Org, c.No, scopes, resource, int64(pollEvery/time.Second), tx.Micros(), tx.Now().Add(deviceLife).UnixMicro())
+			hash(code), s.userCodeHash(typed), c.Org, c.No, scopes, resource, int64(pollEvery/time.Second), tx.Micros(), tx.Now().Add(s.DeviceLife).UnixMicro())
 	})
 	return code, typed, err
 }

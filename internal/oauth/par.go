@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 )
@@ -28,7 +27,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	s.answer(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int64(pushedLife / time.Second)})
+	s.answer(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": seconds(s.PushedLife)})
 }
 
 func (s *Server) takePush(r *http.Request, p params) (string, error) {
@@ -60,7 +59,7 @@ func (s *Server) takePush(r *http.Request, p params) (string, error) {
 			return "", err
 		}
 	}
-	secret, err := s.keep(r.Context(), "pushed", &c, 0, req, pushedLife)
+	secret, err := s.keep(r.Context(), "pushed", &c, 0, req, s.PushedLife)
 	return requestURI + secret, err
 }
 
