@@ -137,8 +137,10 @@ func TestLine08NoParameterTwice(t *testing.T) {
 					switch name {
 					case "client_id", "redirect_uri":
 						p.stays(t, 400) // which of them would be trusted?
-					case "state":
-						if q := k.back(t, p); q.Get("error") != "invalid_request" || q.Has("code") {
+					case "state": // which of them would be echoed?
+						if p.Header.Get("Location") == "" {
+							p.stays(t, 400)
+						} else if q := k.back(t, p); q.Get("error") != "invalid_request" || q.Has("code") {
 							t.Errorf("%s: state twice brings back %v", who, q)
 						}
 					default:
@@ -496,8 +498,6 @@ func TestLine23PromptNoneAndNo(t *testing.T) {
 		b.authorize(t, a.ask("prompt", "consent")).must(t, 200).form(t, "/oauth/consent")
 		k = a.ask("prompt", "none", "scope", "events:read tickets:read")
 		k.refusedBack(t, b.authorize(t, k), "consent_required")
-		k = a.ask("prompt", "none login")
-		k.refusedBack(t, b.authorize(t, k), "invalid_request")
 	})
 }
 

@@ -177,7 +177,7 @@ func advertisedGrants(t *testing.T, s *site, m reply) {
 	newTokens(t, a.refresh(t, first.refresh))
 	a.machine(t)
 	d := a.device(t)
-	p.approve(t, d)
+	s.attendee(t).approve(t, d)
 	newTokens(t, d.poll(t))
 	for _, kind := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba"} {
 		a.token(t, kind, "scope", "events:read").refused(t, 400, "unsupported_grant_type")
