@@ -23,9 +23,9 @@ type serveCmd struct {
 	RefreshIdle     time.Duration `name:"oauth-refresh-idle" help:"How long a refresh token waits to be used." default:"720h" placeholder:"DURATION" setting:""`
 	RefreshAbsolute time.Duration `name:"oauth-refresh-absolute" help:"How long an authorization can be refreshed in all." default:"4320h" placeholder:"DURATION" setting:""`
 	RefreshGrace    time.Duration `name:"oauth-grace" help:"How long a refresh token that was used gives the same answer again." default:"10s" placeholder:"DURATION" setting:""`
-	CodeLife        time.Duration `name:"oauth-code-life" help:"How long an authorization code is good; a minute at most." default:"60s" placeholder:"DURATION" setting:""`
-	PushedLife      time.Duration `name:"oauth-push-life" help:"How long a pushed authorization request is good; 90 seconds at most." default:"90s" placeholder:"DURATION" setting:""`
-	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's code is good." default:"10m" placeholder:"DURATION" setting:""`
+	CodeLife        time.Duration `name:"oauth-code-life" help:"How long an authorization code is good." default:"1m" placeholder:"DURATION" setting:"" hidden:""`
+	PushLife        time.Duration `name:"oauth-push-life" help:"How long a pushed request is good." default:"90s" placeholder:"DURATION" setting:"" hidden:""`
+	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's codes are good." default:"10m" placeholder:"DURATION" setting:"" hidden:""`
 	OAuthPerMinute  int           `name:"oauth-per-minute" help:"Requests for tokens in a minute, for each app and each address; 0 for no limit." default:"600" placeholder:"N" setting:""`
 	place
 }
@@ -35,11 +35,7 @@ func (c *serveCmd) Validate() error {
 	for _, l := range []struct {
 		flag       string
 		life, most time.Duration
-	}{
-		{"--oauth-code-life", c.CodeLife, time.Minute},
-		{"--oauth-push-life", c.PushedLife, 90 * time.Second},
-		{"--oauth-device-life", c.DeviceLife, 24 * time.Hour},
-	} {
+	}{{"--oauth-code-life", c.CodeLife, time.Minute}, {"--oauth-push-life", c.PushLife, 90 * time.Second}} {
 		if l.life < time.Second || l.life > l.most {
 			return fmt.Errorf("%s is from 1s to %s", l.flag, l.most)
 		}
@@ -54,7 +50,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.SMTPURL, cfg.NoSignUp, cfg.OAuthPerMinute = c.SMTPURL, c.NoSignUp, c.OAuthPerMinute
 	cfg.AccessLife, cfg.RefreshIdle, cfg.RefreshAbsolute, cfg.RefreshGrace = c.AccessLife, c.RefreshIdle, c.RefreshAbsolute, c.RefreshGrace
-	cfg.CodeLife, cfg.PushedLife, cfg.DeviceLife = c.CodeLife, c.PushedLife, c.DeviceLife
+	cfg.CodeLife, cfg.PushLife, cfg.DeviceLife = c.CodeLife, c.PushLife, c.DeviceLife
 	if c.RefreshGrace == 0 {
 		cfg.RefreshGrace = -1 // not at all
 	}

@@ -77,10 +77,11 @@ func (p *Principal) Actor() string {
 	return p.Credential
 }
 
-// Need is what a route asks for. One of Scope and Admin is set.
+// Need is what a route asks for. One of Scope, Admin and Own is set.
 type Need struct {
 	Scope     scope.Scope
 	Admin     bool // only for who may administrate the organisation
+	Own       bool // only for a person with a token of their own, never an app
 	Attendees bool // also for people without a role in the organisation, for what is their own
 }
 
@@ -204,7 +205,9 @@ func (p *Principal) allowed(need Need) error {
 	case need.Admin && !p.Admin:
 		return problem.New(problem.Forbidden, "administration_only",
 			"Only owners and admins of the organisation may do that, with a key or token of their own that may do everything; no app may.")
-	case need.Admin:
+	case need.Own && p.Kind != Personal:
+		return problem.New(problem.Forbidden, "person_only", "Only a person can do that, with a personal token; no key and no app may.")
+	case need.Admin, need.Own:
 		return nil
 	case !p.Scopes.Has(need.Scope):
 		return &problem.Error{

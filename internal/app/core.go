@@ -46,9 +46,8 @@ type Config struct {
 	SMTPURL  string // of the outgoing mail server, see package mail; "" for none
 	NoSignUp bool   // accounts are made by invitation and command only
 	// How long tokens live and how often they can be asked for; the zero values are the defaults of package oauth. OAuthPerMinute is 0 for no bound.
-	AccessLife, RefreshIdle, RefreshAbsolute, RefreshGrace time.Duration
-	CodeLife, PushedLife, DeviceLife                       time.Duration
-	OAuthPerMinute                                         int
+	AccessLife, RefreshIdle, RefreshAbsolute, RefreshGrace, CodeLife, PushLife, DeviceLife time.Duration
+	OAuthPerMinute                                                                         int
 
 	Log *slog.Logger
 	// Getenv reads the environment; os.Getenv when nil.

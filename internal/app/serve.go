@@ -123,14 +123,15 @@ func (c *Core) faces(server *web.Server, url string) (f faces, err error) {
 	f.pages.Routes(server.Mux())
 	f.apps = oauth.New(oauth.Config{
 		DB: c.DB, Registry: c.Apps, People: people{}, Front: f.pages, Issuer: url, AccessLife: c.AccessLife, RefreshIdle: c.RefreshIdle,
-		RefreshAbsolute: c.RefreshAbsolute, Grace: c.RefreshGrace, CodeLife: c.CodeLife, PushedLife: c.PushedLife, DeviceLife: c.DeviceLife, PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
+		RefreshAbsolute: c.RefreshAbsolute, Grace: c.RefreshGrace, CodeLife: c.CodeLife, PushLife: c.PushLife, DeviceLife: c.DeviceLife,
+		PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
 	})
 	f.apps.Routes(server.Mux())
 	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Log: c.Log})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
 		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
-		Ledger: c.Ledger, Version: Version(), Log: c.Log,
+		Ledger: c.Ledger, People: c.People, Apps: c.Apps, PublicURL: url, ClientAddr: web.Client, Version: Version(), Log: c.Log,
 	})
 	return f, nil
 }

@@ -64,7 +64,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, http.StatusOK, map[string]any{
 		"device_code": code, "user_code": shown, "verification_uri": s.Issuer + "/oauth/device",
 		"verification_uri_complete": s.Issuer + "/oauth/device?user_code=" + shown,
-		"expires_in":                seconds(s.DeviceLife), "interval": int64(pollEvery / time.Second),
+		"expires_in":                int64(s.DeviceLife / time.Second), "interval": int64(pollEvery / time.Second),
 	})
 }
 

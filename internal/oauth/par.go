@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 )
@@ -27,7 +28,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	s.answer(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": seconds(s.PushedLife)})
+	s.answer(w, http.StatusCreated, map[string]any{"request_uri": uri, "expires_in": int64(s.PushLife / time.Second)})
 }
 
 func (s *Server) takePush(r *http.Request, p params) (string, error) {
@@ -59,7 +60,7 @@ func (s *Server) takePush(r *http.Request, p params) (string, error) {
 			return "", err
 		}
 	}
-	secret, err := s.keep(r.Context(), "pushed", &c, 0, req, s.PushedLife)
+	secret, err := s.keep(r.Context(), "pushed", &c, 0, req, s.PushLife)
 	return requestURI + secret, err
 }
 

@@ -83,8 +83,8 @@ type Config struct {
 	RefreshAbsolute time.Duration // how long an authorization can be refreshed in all; 180 days
 	Grace           time.Duration // how long a refresh token that was used gives the same answer again; 10 seconds, negative for not at all
 	CodeLife        time.Duration // of an authorization code; 60 seconds
-	PushedLife      time.Duration // of a pushed request; 90 seconds
-	DeviceLife      time.Duration // of a device's code; 10 minutes
+	PushLife        time.Duration // of a pushed request (RFC 9126 §2.2); 90 seconds
+	DeviceLife      time.Duration // of a device's codes; 10 minutes
 	// PerMinute bounds the requests to the token endpoint and those like it, for each client and for each network address; 0 for no bound.
 	PerMinute int
 
@@ -105,7 +105,7 @@ func (c *Config) defaults() {
 		{&c.RefreshAbsolute, 180 * 24 * time.Hour},
 		{&c.Grace, 10 * time.Second},
 		{&c.CodeLife, time.Minute},
-		{&c.PushedLife, 90 * time.Second},
+		{&c.PushLife, 90 * time.Second},
 		{&c.DeviceLife, 10 * time.Minute},
 	} {
 		if *d.of == 0 {

@@ -242,7 +242,7 @@ func advertisedAlgorithms(t *testing.T, s *site, m reply) {
 		made := s.home(t).s.do(t, "POST", "/api/v1/oauth/clients", clientWith(t, k), "X-API-Key", s.home(t).key, "Content-Type", "application/json")
 		works := made.Status == 201
 		if works {
-			c := &app{s: s, org: s.home(t), ID: made.text("id"), method: "private_key_jwt", key: k}
+			c := &app{s: s, org: s.home(t), ID: made.text("clientId"), method: "private_key_jwt", key: k}
 			works = c.token(t, machine, "scope", "events:read").Status == 200
 		}
 		if works != slices.Contains(m.list("token_endpoint_auth_signing_alg_values_supported"), alg) {

@@ -382,11 +382,11 @@ func TestLine39SecretsAreShownOnceAndTwoLive(t *testing.T) {
 		secrets := []string{a.Secret}
 		rotate := func(body any) string {
 			r := o.api(t, 200, "POST", path+"/rotate-secret", body)
-			secrets = append(secrets, r.text("secret"))
-			if r.text("secret") == "" {
+			secrets = append(secrets, r.text("clientSecret"))
+			if r.text("clientSecret") == "" {
 				t.Fatalf("the rotation answered %s", r.Body)
 			}
-			return r.text("secret")
+			return r.text("clientSecret")
 		}
 		works := func(secret string) bool {
 			b := *a

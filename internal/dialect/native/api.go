@@ -1,8 +1,10 @@
 package native
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,7 +17,9 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/message"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -34,6 +38,13 @@ type Config struct {
 	Subscriptions *endpoint.Subscriptions
 	Engine        *delivery.Engine
 	Ledger        message.Ledger
+
+	People *org.People
+	Apps   *oauth.Registry
+	// PublicURL is how the outside reaches the server, without a slash at its end, for links that people are sent.
+	PublicURL string
+	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
+	ClientAddr func(context.Context) netip.Addr
 
 	Version string           // of the program, for the document
 	Log     *slog.Logger     // slog.Default when nil
@@ -69,6 +80,7 @@ func New(mux humago.Mux, c Config) *API {
 	a := &API{Config: c, work: make(chan struct{}, 1)}
 	a.huma = humago.New(mux, a.humaConfig())
 	a.routes()
+	a.accountRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)

@@ -19,6 +19,7 @@ type route struct {
 	path    string
 	scope   scope.Scope
 	admin   bool   // instead of a scope: only for who may administrate the organisation
+	own     bool   // instead of a scope: about what is the person's own, with a personal token only
 	open    bool   // also for people without a role, who see what is published and what is theirs
 	id      string // operationId
 	tag     string
@@ -147,7 +148,7 @@ func (r route) success() int {
 
 // register puts a route on the mux and into the document. A route without a scope is a mistake of ours and ends the start.
 func register[I, O any](a *API, r route, handle func(context.Context, *I) (*reply, error)) {
-	if r.scope == "" && !r.admin {
+	if r.scope == "" && !r.admin && !r.own {
 		panic("native: the route " + r.method + " " + r.path + " declares no scope")
 	}
 	op := a.operation(r, reflect.TypeFor[I](), reflect.TypeFor[O]())
@@ -181,13 +182,13 @@ func (a *API) operation(r route, in, out reflect.Type) huma.Operation {
 }
 
 func (r route) need() access.Need {
-	return access.Need{Scope: r.scope, Admin: r.admin, Attendees: r.open}
+	return access.Need{Scope: r.scope, Admin: r.admin, Own: r.own, Attendees: r.open}
 }
 
 // security says in the document what credentials the route takes.
 func (r route) security() []map[string][]string {
 	scopes := []string{string(r.scope)}
-	if r.admin {
+	if r.scope == "" {
 		scopes = []string{}
 	}
 	return []map[string][]string{{"apiKey": scopes}, {"bearer": scopes}}
