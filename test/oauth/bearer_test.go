@@ -149,9 +149,6 @@ func TestLine61NoSecretWhereItDoesNotBelong(t *testing.T) {
 				t.Errorf("secret %d (%.6s…) was not noticed: it would not be found in a log", i, one)
 			}
 		}
-		if !strings.Contains(s.server.Log(), "level=DEBUG") && !strings.Contains(s.server.Log(), `"level":"DEBUG"`) {
-			t.Log("the server has logged nothing at the level debug")
-		}
 		if s.server.Log() == "" {
 			t.Error("the server has logged nothing")
 		}
@@ -170,6 +167,11 @@ func TestLine61NoSecretWhereItDoesNotBelong(t *testing.T) {
 			p.signIn(t, "not "+p.Password).reply,
 		} {
 			clean(r.asked, string(r.Body))
+		}
+		for _, path := range []string{"/reset/", "/verify/", "/invitation/"} { // the log has paths, and these have secrets in them
+			link := random() + random()
+			harness.Secret(link)
+			s.browser().get(t, path+link)
 		}
 		fresh := p.grant(t, a, "scope", "events:write")
 		all = append(all, fresh.access)
