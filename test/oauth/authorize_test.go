@@ -422,8 +422,9 @@ func TestLine21ConsentIsForOneSessionAndOnce(t *testing.T) {
 		b.submit(t, f).must(t, 303)
 		refused("a second time", b.submit(t, f))
 		refused("a second time, denied", b.submit(t, f.with("decision", "deny")))
-		if p := b.post(t, "/oauth/consent", fill().values, "Sec-Fetch-Site", "cross-site"); p.Status/100 != 4 {
-			t.Errorf("from another site = %d", p.Status)
+		for _, from := range [][]string{{"Origin", "https://evil.example"}, {"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
+			r := s.request(t, "POST", "/oauth/consent", []byte(fill().values.Encode()), append([]string{"Content-Type", formType}, from...)...)
+			refused("from another site", b.load(t, r))
 		}
 		for _, decision := range []string{"", "maybe", "ALLOW"} {
 			if p := b.submit(t, fill().with("decision", decision)); p.Status/100 != 4 && !strings.Contains(p.Header.Get("Location"), "error=") {
