@@ -144,9 +144,6 @@ func New(c Config) *Door {
 // principal is known, also beside an error, and belongs into the answer.
 func (d *Door) Enter(r *http.Request, need Need) (*Principal, Limit, error) {
 	shown, err := credential(r.Header)
-	if err == nil && strings.Contains(r.URL.RawQuery, "access_token=") && r.URL.Query().Has("access_token") {
-		err = ambiguous() // and one of them in the URL, where it ends up in logs (RFC 6750 §2.3)
-	}
 	if err != nil {
 		return nil, Limit{}, err
 	}
@@ -247,17 +244,12 @@ func credential(h http.Header) (shown, error) {
 			"Send an API key in the header X-API-Key, or a key or token as a bearer token in Authorization.")
 	}
 	if len(h.Values("Authorization")) > 1 || slices.ContainsFunc(all, func(s shown) bool { return s.text != all[0].text }) {
-		return shown{}, ambiguous()
+		return shown{}, &problem.Error{ // RFC 6750 §3.1
+			Kind: problem.Invalid, Code: "ambiguous_credentials", Detail: "The request shows two credentials. Send one of them.",
+			Challenge: `error="invalid_request"`,
+		}
 	}
 	return all[0], nil
-}
-
-// ambiguous refuses a request that shows two credentials (RFC 6750 §3.1).
-func ambiguous() error {
-	return &problem.Error{
-		Kind: problem.Invalid, Code: "ambiguous_credentials", Detail: "The request shows two credentials. Send one of them, in a header.",
-		Challenge: `error="invalid_request"`,
-	}
 }
 
 // find returns who has the credential, from memory if that is recent.
