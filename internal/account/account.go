@@ -12,8 +12,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
