@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
@@ -27,6 +28,19 @@ type serveCmd struct {
 	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's codes are good." default:"10m" placeholder:"DURATION" setting:"" hidden:""`
 	OAuthPerMinute  int           `name:"oauth-per-minute" help:"Requests for tokens in a minute, for each app and each address; 0 for no limit." default:"600" placeholder:"N" setting:""`
 	place
+}
+
+// Validate keeps codes and pushed requests as short-lived as the specifications want them (RFC 6749 §4.1.2, RFC 9126 §2.2).
+func (c *serveCmd) Validate() error {
+	for _, l := range []struct {
+		flag       string
+		life, most time.Duration
+	}{{"--oauth-code-life", c.CodeLife, time.Minute}, {"--oauth-push-life", c.PushLife, 90 * time.Second}} {
+		if l.life < time.Second || l.life > l.most {
+			return fmt.Errorf("%s is from 1s to %s", l.flag, l.most)
+		}
+	}
+	return nil
 }
 
 // Run serves until it is asked to end.

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -55,7 +56,11 @@ func New(c Config) *Pages {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Pages{Config: c, origin: http.NewCrossOriginProtection()}
+	p := &Pages{Config: c, origin: http.NewCrossOriginProtection()}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		_ = p.origin.AddTrustedOrigin(u.Scheme + "://" + u.Host) // our own, whatever Host a proxy before us sends; it was made to fit
+	}
+	return p
 }
 
 // Close waits for mail that is on its way.

@@ -22,7 +22,7 @@ type request struct {
 	Scopes    string    `json:"scopes"`
 	Resource  string    `json:"resource,omitempty"`
 	Proof     string    `json:"proof,omitempty"` // dpop_jkt
-	Prompt    string    `json:"-"`
+	Prompt    string    `json:"prompt,omitempty"`
 }
 
 func (r *request) scopes() scope.Set {
@@ -84,7 +84,6 @@ func (s *Server) requested(ctx context.Context, text string) (request, Client, e
 	}
 	if uri := p["request_uri"]; uri != "" {
 		req, err := s.pushed(ctx, &c, uri)
-		req.Prompt = p["prompt"]
 		return req, c, err
 	}
 	if c.RequirePAR {
@@ -182,6 +181,18 @@ func (s *Server) resource(asked string) (string, error) {
 		}
 	}
 	return "", bad("invalid_target", "The resource is not part of this server.")
+}
+
+// narrowed is what a token is for: what the client asks for at the token endpoint, which is no more than was allowed (RFC 8707 §2.2).
+func (s *Server) narrowed(allowed, asked string) (string, error) {
+	if asked == "" {
+		return allowed, nil
+	}
+	one, err := s.resource(asked)
+	if err == nil && allowed != "" && one != allowed {
+		err = bad("invalid_target", "The tokens of this authorization are for "+allowed+".")
+	}
+	return one, err
 }
 
 // decide asks the person, unless that is not needed.

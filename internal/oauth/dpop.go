@@ -11,7 +11,7 @@ import (
 
 // boundTo reads which key a request to this server proves (RFC 9449 §5). The proof is remembered in the transaction that makes what it is for.
 func (s *Server) boundTo(r *http.Request, x *exchange) error {
-	if r.Header.Get("DPoP") == "" {
+	if len(r.Header.Values("DPoP")) == 0 { // an empty one is a bad proof: a client that sends it wants no bearer token
 		if x.client.RequireDPoP {
 			return s.invalidProof(&proof.Error{Code: "invalid_dpop_proof", Detail: "This client proves a key with each request: send the header DPoP."})
 		}

@@ -79,7 +79,7 @@ func (s *Server) about(q db.Querier, c *Client, token string) (introspection, er
 			return in, err
 		}
 		user, org = g.UserNo, h.org
-		in = introspection{Active: true, Scope: (h.scopes & h.grant.Scopes).String(), Exp: h.expires / 1e6, Aud: h.resource}
+		in = introspection{Active: true, Scope: (h.scopes & h.grant.Scopes).String(), Exp: h.expires / 1e6, Iat: h.created / 1e6, Aud: h.resource}
 		if h.thumbprint != "" {
 			in.Cnf = &confirmation{h.thumbprint}
 		}

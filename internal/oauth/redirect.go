@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -71,7 +72,7 @@ func withoutPort(raw string) string {
 	}
 	name := host
 	if h, port, err := net.SplitHostPort(host); err == nil {
-		if strings.Trim(port, "0123456789") != "" || len(port) > 5 {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return ""
 		}
 		name = "[" + h + "]"

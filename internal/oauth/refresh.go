@@ -19,6 +19,7 @@ const maxReplays = 1000
 type held struct {
 	family
 	client    int64
+	created   int64
 	expires   int64
 	used      *int64
 	successor []byte
@@ -31,7 +32,7 @@ func refreshOf(q db.Querier, token string) (held, error) {
 	return db.One(q, func(r db.Rows) (h held, err error) {
 		var scopes, granted string
 		var ended *int64
-		if err := r.Scan(&h.no, &h.org, &h.grant.No, &h.grant.ID, &scopes, &granted, &h.thumbprint, &h.resource, &ended, &h.client, &h.expires, &h.used,
+		if err := r.Scan(&h.no, &h.org, &h.grant.No, &h.grant.ID, &scopes, &granted, &h.thumbprint, &h.resource, &ended, &h.client, &h.created, &h.expires, &h.used,
 			&h.successor, &h.until, &h.replays, &h.revoked); err != nil {
 			return h, err
 		}
@@ -40,7 +41,7 @@ func refreshOf(q db.Querier, token string) (held, error) {
 			h.grant.Scopes, err = scope.Parse(granted)
 		}
 		return h, err
-	}, `SELECT f.family_no, f.org_id, g.grant_no, g.id, f.scopes, g.scopes, f.thumbprint, f.resource, f.expires_at, g.client_no, t.expires_at, t.used_at,
+	}, `SELECT f.family_no, f.org_id, g.grant_no, g.id, f.scopes, g.scopes, f.thumbprint, f.resource, f.expires_at, g.client_no, t.created_at, t.expires_at, t.used_at,
 		t.successor, t.successor_until, t.replays, f.revoked_at IS NOT NULL OR g.revoked_at IS NOT NULL
 		FROM oauth_refresh_tokens t JOIN oauth_families f ON f.family_no = t.family_no JOIN oauth_grants g ON g.grant_no = f.grant_no WHERE t.hash = $1`, hash(token))
 }
@@ -94,6 +95,10 @@ func (s *Server) rotate(tx *db.Tx, x *exchange, token string, h held) (t tokens,
 	if scopes == 0 {
 		return t, invalidGrant("Nothing is left of what was allowed."), nil
 	}
+	resource, err := s.narrowed(h.resource, x.params["resource"])
+	if err != nil {
+		return t, err, nil
+	}
 	n, err := tx.Exec(`UPDATE oauth_refresh_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL`, tx.Micros(), hash(token))
 	if err != nil {
 		return t, nil, err
@@ -104,6 +109,7 @@ func (s *Server) rotate(tx *db.Tx, x *exchange, token string, h held) (t tokens,
 	if err := x.prove(tx); err != nil {
 		return t, nil, err
 	}
+	h.resource = resource
 	if t, err = s.issue(tx, h.family, scopes, x.key, true); err != nil || s.Grace <= 0 {
 		return t, nil, err
 	}

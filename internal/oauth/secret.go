@@ -71,7 +71,7 @@ func (g *Registry) RotateSecret(tx *db.Tx, org int64, c id.Client, overlap time.
 	for _, s := range found.Secrets {
 		newest = max(newest, s.N)
 	}
-	if _, err := tx.Exec(`DELETE FROM oauth_secrets WHERE client_no = $1 AND (n < $2 OR $3 = 0)`, found.No, newest, int64(overlap)); err != nil {
+	if _, err := tx.Exec(`DELETE FROM oauth_secrets WHERE client_no = $1 AND (n < $2 OR $3)`, found.No, newest, overlap == 0); err != nil {
 		return Client{}, "", err
 	}
 	if _, err := tx.Exec(`UPDATE oauth_secrets SET expires_at = $1 WHERE client_no = $2`, tx.Now().Add(overlap).UnixMicro(), found.No); err != nil {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -152,6 +154,9 @@ func (s *Server) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /oauth/device/code", s.deviceCode)
 	mux.HandleFunc("POST /oauth/device/consent", s.deviceConsent)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
+	if u, err := url.Parse(s.Issuer); err == nil && strings.Trim(u.Path, "/") != "" { // which is inserted, not appended (RFC 8414 §3)
+		mux.HandleFunc("GET /.well-known/oauth-authorization-server"+u.EscapedPath(), s.metadata)
+	}
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource", s.protected(""))
 	for _, path := range resources {
 		mux.HandleFunc("GET /.well-known/oauth-protected-resource"+path, s.protected(path))

@@ -131,6 +131,9 @@ func (s *Server) exchangeCode(ctx context.Context, x *exchange) (t tokens, err e
 		if refused = k.fits(x, verifier, tx.Micros()); refused != nil {
 			return nil
 		}
+		if k.resource, refused = s.narrowed(k.resource, x.params["resource"]); refused != nil {
+			return nil
+		}
 		t, refused, err = s.redeem(tx, x, code, k)
 		return err
 	})
@@ -159,8 +162,11 @@ func (s *Server) redeem(tx *db.Tx, x *exchange, code string, k kept) (tokens, er
 	if err != nil {
 		return tokens{}, nil, err
 	}
-	if n == 0 { // somebody on another node was quicker
-		return tokens{}, invalidGrant("The code was used already."), nil
+	if n == 0 { // somebody on another node was quicker: used twice all the same
+		if k, err = codeOf(tx, code); err != nil {
+			return tokens{}, nil, err
+		}
+		return tokens{}, invalidGrant("The code was used already; what it gave has ended."), s.stolen(tx, k.family, "code_reused")
 	}
 	g, err := db.One(tx, scanGrant, `SELECT `+grantColumns+grantFrom+` WHERE g.grant_no = $1 AND g.revoked_at IS NULL`, k.grant)
 	if errors.Is(err, db.ErrNoRow) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -41,11 +42,20 @@ func (s *Server) failed(a *answer, r *http.Request, value any) (aborted bool) {
 	}
 	err := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 	if a.status != 0 {
-		s.config.Log.ErrorContext(r.Context(), "request failed after its answer began", "request_id", RequestID(r.Context()), "path", r.URL.Path, "error", err)
+		s.config.Log.ErrorContext(r.Context(), "request failed after its answer began", "request_id", RequestID(r.Context()), "path", discreet(r), "error", err)
 		return true
 	}
 	s.problems.Write(a, r, err)
 	return false
+}
+
+// discreet is a request's path without what its route calls a secret: one-time links end in one, and whoever reads the log could be quicker.
+func discreet(r *http.Request) string {
+	path := r.URL.Path
+	if secret := r.PathValue("secret"); secret != "" {
+		path = strings.Replace(path, secret, "…", 1)
+	}
+	return clip(path)
 }
 
 // logAccess writes the access log: never a query, a header or a body, which may hold secrets or a person's data.
@@ -53,7 +63,7 @@ func (s *Server) logAccess(r *http.Request, a *answer, took time.Duration) {
 	s.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 		slog.String("request_id", RequestID(r.Context())),
 		slog.String("method", clip(r.Method)),
-		slog.String("path", clip(r.URL.Path)),
+		slog.String("path", discreet(r)),
 		slog.Int("status", a.code()),
 		slog.Int64("bytes", a.bytes),
 		slog.Duration("took", took),

@@ -43,7 +43,7 @@ func (p Problems) Render(r *http.Request, err error) (status int, header http.He
 	d := document{Type: "about:blank", RequestID: RequestID(r.Context())}
 	header = http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
 	if shown == nil {
-		p.logger().ErrorContext(r.Context(), "request failed", "request_id", d.RequestID, "method", r.Method, "path", r.URL.Path, "error", err)
+		p.logger().ErrorContext(r.Context(), "request failed", "request_id", d.RequestID, "method", r.Method, "path", discreet(r), "error", err)
 		d.Status, d.Code = http.StatusInternalServerError, "internal"
 		d.Detail = "Something went wrong on our side. Try again; if it stays, tell the operator the requestId."
 	} else {

@@ -137,8 +137,10 @@ func TestLine08NoParameterTwice(t *testing.T) {
 					switch name {
 					case "client_id", "redirect_uri":
 						p.stays(t, 400) // which of them would be trusted?
-					case "state":
-						if q := k.back(t, p); q.Get("error") != "invalid_request" || q.Has("code") {
+					case "state": // which of them would be echoed?
+						if p.Header.Get("Location") == "" {
+							p.stays(t, 400)
+						} else if q := k.back(t, p); q.Get("error") != "invalid_request" || q.Has("code") {
 							t.Errorf("%s: state twice brings back %v", who, q)
 						}
 					default:
@@ -420,8 +422,9 @@ func TestLine21ConsentIsForOneSessionAndOnce(t *testing.T) {
 		b.submit(t, f).must(t, 303)
 		refused("a second time", b.submit(t, f))
 		refused("a second time, denied", b.submit(t, f.with("decision", "deny")))
-		if p := b.post(t, "/oauth/consent", fill().values, "Sec-Fetch-Site", "cross-site"); p.Status/100 != 4 {
-			t.Errorf("from another site = %d", p.Status)
+		for _, from := range [][]string{{"Origin", "https://evil.example"}, {"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
+			r := s.request(t, "POST", "/oauth/consent", []byte(fill().values.Encode()), append([]string{"Content-Type", formType}, from...)...)
+			refused("from another site", b.load(t, r))
 		}
 		for _, decision := range []string{"", "maybe", "ALLOW"} {
 			if p := b.submit(t, fill().with("decision", decision)); p.Status/100 != 4 && !strings.Contains(p.Header.Get("Location"), "error=") {
@@ -496,8 +499,6 @@ func TestLine23PromptNoneAndNo(t *testing.T) {
 		b.authorize(t, a.ask("prompt", "consent")).must(t, 200).form(t, "/oauth/consent")
 		k = a.ask("prompt", "none", "scope", "events:read tickets:read")
 		k.refusedBack(t, b.authorize(t, k), "consent_required")
-		k = a.ask("prompt", "none login")
-		k.refusedBack(t, b.authorize(t, k), "invalid_request")
 	})
 }
 

@@ -19,12 +19,11 @@ func TestLine55TokensAreTakenFromAuthorizationOnly(t *testing.T) {
 		s.form(t, "/api/v1/events", url.Values{"access_token": {token}}).must(t, 401)
 		s.do(t, "GET", "/api/v1/events", []byte("access_token="+token), "Content-Type", formType).must(t, 401)
 		for what, r := range map[string]reply{
-			"two headers":          s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "Authorization", "Bearer "+token),
-			"two other headers":    s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "Authorization", "Bearer x"),
-			"a key and a token":    s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "X-API-Key", s.home(t).key),
-			"a header and a query": s.do(t, "GET", "/api/v1/events?access_token="+token, nil, "Authorization", "Bearer "+token),
+			"two headers":       s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "Authorization", "Bearer "+token),
+			"two other headers": s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "Authorization", "Bearer x"),
+			"a key and a token": s.do(t, "GET", "/api/v1/events", nil, "Authorization", "Bearer "+token, "X-API-Key", s.home(t).key),
 		} {
-			if r.Status != 400 || what != "a header and a query" && !strings.Contains(r.challenges(), `error="invalid_request"`) {
+			if r.Status != 400 || !strings.Contains(r.challenges(), `error="invalid_request"`) {
 				t.Errorf("%s = %d %q, want 400 invalid_request", what, r.Status, r.challenges())
 			}
 		}
@@ -74,17 +73,21 @@ func newEvent() map[string]any {
 func TestLine59ATokenIsForItsResource(t *testing.T) {
 	onSites(t, func(t *testing.T, s *site) {
 		b, a := s.owner(t), s.confidential(t)
-		for _, resource := range []string{s.issuer, s.issuer + "/api/v1"} {
-			got := b.grant(t, a, "resource", resource)
+		whole := b.grant(t, a, "resource", s.issuer) // all of the server, which is what a token is for anyway
+		s.alive(t, whole.access)
+		part := s.issuer + "/api/v1"
+		got := b.grant(t, a, "resource", part)
+		for range 2 {
 			s.alive(t, got.access)
-			if aud := a.introspect(t, got.access).text("aud"); aud != resource {
-				t.Errorf("asked for %s, aud is %q", resource, aud)
+			if aud := a.introspect(t, got.access).text("aud"); aud != part {
+				t.Errorf("asked for %s, aud is %q", part, aud)
 			}
-			next := newTokens(t, a.refresh(t, got.refresh))
-			if aud := a.introspect(t, next.access).text("aud"); aud != resource {
-				t.Errorf("after a refresh, aud is %q", aud)
-			}
+			got = newTokens(t, a.refresh(t, got.refresh))
 		}
+		a.refresh(t, got.refresh, "resource", s.issuer+"/v2").refused(t, 400, "invalid_target")
+		a.refresh(t, got.refresh, "resource", s.issuer).refused(t, 400, "invalid_target")
+		narrow := newTokens(t, a.refresh(t, whole.refresh, "resource", s.issuer+"/v2")) // less is fine
+		s.bearer(t, narrow.access, "GET", "/api/v1/events", nil).must(t, 401)
 		for _, other := range []string{"/v0", "/v1", "/v2"} {
 			for _, got := range []tokens{b.grant(t, a, "resource", s.issuer+other), a.machine(t, "resource", s.issuer+other)} {
 				r := s.bearer(t, got.access, "GET", "/api/v1/events", nil).must(t, 401)
@@ -146,9 +149,6 @@ func TestLine61NoSecretWhereItDoesNotBelong(t *testing.T) {
 				t.Errorf("secret %d (%.6s…) was not noticed: it would not be found in a log", i, one)
 			}
 		}
-		if !strings.Contains(s.server.Log(), "level=DEBUG") && !strings.Contains(s.server.Log(), `"level":"DEBUG"`) {
-			t.Log("the server has logged nothing at the level debug")
-		}
 		if s.server.Log() == "" {
 			t.Error("the server has logged nothing")
 		}
@@ -164,9 +164,14 @@ func TestLine61NoSecretWhereItDoesNotBelong(t *testing.T) {
 			s.bearer(t, got.access, "GET", "/api/v1/orders", nil), s.bearer(t, got.access, "GET", "/api/v1/events/nothing", nil), s.bearer(t, got.access+"x", "GET", "/api/v1/events", nil),
 			s.bearer(t, got.access, "POST", "/api/v1/events", got.access), s.do(t, "GET", "/api/v1/events?access_token="+got.access, nil), k.exchange(t, c), a.refresh(t, got.access),
 			s.form(t, "/oauth/token", machineForm, "Authorization", basic(a.ID, a.Secret+"x")), a.token(t, machine, "scope", a.Secret), p.get(t, "/oauth/authorize?client_id="+a.Secret).reply,
-			p.signIn(t, "not "+p.Password).reply, p.get(t, "/sign-in/"+got.access).reply, s.do(t, "GET", "/nothing/"+random(), nil),
+			p.signIn(t, "not "+p.Password).reply,
 		} {
 			clean(r.asked, string(r.Body))
+		}
+		for _, path := range []string{"/reset/", "/verify/", "/invitation/"} { // the log has paths, and these have secrets in them
+			link := random() + random()
+			harness.Secret(link)
+			s.browser().get(t, path+link)
 		}
 		fresh := p.grant(t, a, "scope", "events:write")
 		all = append(all, fresh.access)

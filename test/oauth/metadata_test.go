@@ -177,7 +177,7 @@ func advertisedGrants(t *testing.T, s *site, m reply) {
 	newTokens(t, a.refresh(t, first.refresh))
 	a.machine(t)
 	d := a.device(t)
-	p.approve(t, d)
+	s.attendee(t).approve(t, d)
 	newTokens(t, d.poll(t))
 	for _, kind := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba"} {
 		a.token(t, kind, "scope", "events:read").refused(t, 400, "unsupported_grant_type")
@@ -242,7 +242,7 @@ func advertisedAlgorithms(t *testing.T, s *site, m reply) {
 		made := s.home(t).s.do(t, "POST", "/api/v1/oauth/clients", clientWith(t, k), "X-API-Key", s.home(t).key, "Content-Type", "application/json")
 		works := made.Status == 201
 		if works {
-			c := &app{s: s, org: s.home(t), ID: made.text("id"), method: "private_key_jwt", key: k}
+			c := &app{s: s, org: s.home(t), ID: made.text("clientId"), method: "private_key_jwt", key: k}
 			works = c.token(t, machine, "scope", "events:read").Status == 200
 		}
 		if works != slices.Contains(m.list("token_endpoint_auth_signing_alg_values_supported"), alg) {

@@ -106,7 +106,7 @@ func TestLine77APushedRequestEnds(t *testing.T) {
 
 func TestLine78WhoMustPushMustPush(t *testing.T) {
 	onSites(t, func(t *testing.T, s *site) {
-		b, a := s.owner(t), s.confidential(t, "requirePar", true)
+		b, a := s.owner(t), s.confidential(t, "requirePushedAuthorizationRequests", true)
 		k := a.ask()
 		if p := b.authorize(t, k); p.Header.Get("Location") != "" {
 			k.refusedBack(t, p, "invalid_request")

@@ -143,7 +143,7 @@ func (o *org) app(t testing.TB, over ...any) *app {
 		a.redirect = list[0]
 	}
 	r := o.api(t, 201, "POST", "/api/v1/oauth/clients", b)
-	a.ID, a.Secret = r.text("id"), r.text("secret")
+	a.ID, a.Secret = r.text("clientId"), r.text("clientSecret")
 	if !strings.HasPrefix(a.ID, "oa_") || (a.Secret != "") != slices.Contains([]string{"client_secret_basic", "client_secret_post"}, a.method) {
 		t.Fatalf("the new app is %s", r.Body)
 	}

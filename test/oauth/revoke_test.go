@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,9 +74,16 @@ func nodes(t *testing.T, f func(t *testing.T, one, two *site)) {
 		if h.Database == "" {
 			return
 		}
-		const issuer = "https://tickets.example.com"
+		const issuer = "http://127.0.0.1:1" // what a proxy before both would be; it is this machine, so plain http will do
 		flags := append([]string{"--oauth-per-minute", "0", "--public-url", issuer}, always...)
-		one, two := newSite(h, h.Serve(t, flags...)), newSite(h, h.Serve(t, flags...))
+		one := newSite(h, h.Serve(t, flags...))
+		sealed, err := os.ReadFile(filepath.Join(h.Data, "master.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := h.Beside(filepath.Join(t.TempDir(), "second"), h.Database)
+		other.Env = []string{"STAGEDOOR_MASTER_KEY=" + strings.TrimSpace(string(sealed))}
+		two := newSite(other, other.Serve(t, flags...))
 		one.issuer, two.issuer = issuer, issuer
 		f(t, one, two)
 	})

@@ -54,8 +54,8 @@ func open(t *testing.T, st *harness.Stage) *house {
 
 // client is an app's credentials.
 type client struct {
-	ID     string `json:"id"`
-	Secret string `json:"secret,omitempty"`
+	ID     string `json:"clientId"`
+	Secret string `json:"clientSecret,omitempty"`
 }
 
 func (h *house) client(t *testing.T, method string, grants ...string) client {

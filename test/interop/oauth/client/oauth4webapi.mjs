@@ -57,11 +57,11 @@ async function use(token, DPoP) {
   await r.body?.cancel();
 }
 
-const basic = { client_id: given.basic.id };
+const basic = { client_id: given.basic.clientId };
 for (const [client, auth] of [
-  [{ client_id: given.public.id }, oauth.None()],
-  [basic, oauth.ClientSecretBasic(given.basic.secret)],
-  [{ client_id: given.post.id }, oauth.ClientSecretPost(given.post.secret)],
+  [{ client_id: given.public.clientId }, oauth.None()],
+  [basic, oauth.ClientSecretBasic(given.basic.clientSecret)],
+  [{ client_id: given.post.clientId }, oauth.ClientSecretPost(given.post.clientSecret)],
 ]) {
   for (const how of [{}, { pushed: true }, { DPoP: oauth.DPoP(client, await oauth.generateKeyPair('ES256')) }, { pushed: true, DPoP: oauth.DPoP(client, await oauth.generateKeyPair('ES256')) }]) {
     const token = await code(client, auth, how);
@@ -84,11 +84,11 @@ for (const [client, auth] of [
   }
 }
 
-const secret = oauth.ClientSecretBasic(given.basic.secret);
+const secret = oauth.ClientSecretBasic(given.basic.clientSecret);
 const machine = await oauth.clientCredentialsGrantRequest(as, basic, secret, { scope: 'events:read' }, plain).then((r) => oauth.processClientCredentialsResponse(as, basic, r));
 await use(machine);
 const about = await oauth.introspectionRequest(as, basic, secret, machine.access_token, plain).then((r) => oauth.processIntrospectionResponse(as, basic, r));
-check(about.active && about.sub === given.basic.id && about.scope === 'events:read', `introspection says ${JSON.stringify(about)}`);
+check(about.active && about.sub === given.basic.clientId && about.scope === 'events:read', `introspection says ${JSON.stringify(about)}`);
 
 const device = await oauth.deviceAuthorizationRequest(as, basic, secret, { scope: 'events:read' }, plain).then((r) => oauth.processDeviceAuthorizationResponse(as, basic, r));
 const poll = () => oauth.deviceCodeGrantRequest(as, basic, secret, device.device_code, plain).then((r) => oauth.processDeviceCodeResponse(as, basic, r));

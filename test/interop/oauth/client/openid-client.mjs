@@ -21,11 +21,11 @@ async function use(config, token, DPoP) {
   await r.body?.cancel();
 }
 
-const basic = await open(given.basic.id, given.basic.secret, client.ClientSecretBasic(given.basic.secret));
+const basic = await open(given.basic.clientId, given.basic.clientSecret, client.ClientSecretBasic(given.basic.clientSecret));
 for (const config of [
-  await open(given.public.id, undefined, client.None()),
+  await open(given.public.clientId, undefined, client.None()),
   basic,
-  await open(given.post.id, given.post.secret), // the library's own choice
+  await open(given.post.clientId, given.post.clientSecret), // the library's own choice
 ]) {
   for (const how of [{}, { pushed: true }, { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair()) }, { pushed: true, DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair()) }]) {
     const token = await code(config, how);
@@ -40,7 +40,7 @@ for (const config of [
 const machine = await client.clientCredentialsGrant(basic, { scope: 'events:read' });
 await use(basic, machine);
 const about = await client.tokenIntrospection(basic, machine.access_token);
-check(about.active && about.sub === given.basic.id, `introspection says ${JSON.stringify(about)}`);
+check(about.active && about.sub === given.basic.clientId, `introspection says ${JSON.stringify(about)}`);
 
 const device = await client.initiateDeviceAuthorization(basic, { scope: 'events:read' });
 await enter(device.verification_uri, device.user_code);
