@@ -74,7 +74,7 @@ func (c *endpointCreateCmd) Run(ctx context.Context, p *program) error {
 		}
 		var made *endpoint.Endpoint
 		err = core.DB.Configure(ctx, func(tx *db.Tx) (err error) {
-			made, err = core.Endpoints.Create(tx, o.No, c.spec(url))
+			made, err = core.Endpoints.Create(tx, o.No, c.spec(url), operator)
 			return err
 		})
 		if err != nil {
@@ -127,7 +127,7 @@ type endpointListCmd struct {
 // Run lists the endpoints.
 func (c *endpointListCmd) Run(ctx context.Context, p *program) error {
 	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
-		all, _, err := core.Endpoints.List(core.DB.Read(ctx), o.No, endpoint.MaxEndpoints, 0)
+		all, _, err := core.Endpoints.List(core.DB.Read(ctx), endpoint.Whose{Org: o.No}, endpoint.MaxEndpoints, 0)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,9 @@ type endpointDeleteCmd struct {
 // Run deletes the endpoint.
 func (c *endpointDeleteCmd) Run(ctx context.Context, p *program) error {
 	return c.within(ctx, p, func(core *app.Core, o org.Org) error {
-		err := core.DB.Configure(ctx, func(tx *db.Tx) error { return core.Endpoints.Delete(tx, o.No, id.Webhook(c.ID), 0) })
+		err := core.DB.Configure(ctx, func(tx *db.Tx) error {
+			return core.Endpoints.Delete(tx, endpoint.Whose{Org: o.No}, id.Webhook(c.ID), 0, operator)
+		})
 		if err != nil {
 			return err
 		}

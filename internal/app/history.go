@@ -29,7 +29,7 @@ func (c *Core) MakeHistory(ctx context.Context, n int) error {
 		return fmt.Errorf("make history: there are %d organisations, want one", len(orgs))
 	}
 	owner := orgs[0].No
-	all, _, err := c.Endpoints.List(c.DB.Read(ctx), owner, 2, 0)
+	all, _, err := c.Endpoints.List(c.DB.Read(ctx), endpoint.Whose{Org: owner}, 2, 0)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c *Core) pointedAt(ctx context.Context, e *endpoint.Endpoint, raw string, 
 			return err
 		}
 		return c.DB.Configure(ctx, func(tx *db.Tx) error {
-			_, err := c.Endpoints.Update(tx, e.Org, e.ID, endpoint.Change{URL: &url}, 0)
+			_, err := c.Endpoints.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, endpoint.Change{URL: &url}, 0)
 			return err
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -65,7 +66,7 @@ func newEndpoint(t *testing.T, core *app.Core, o org.Org) {
 	url, err := core.Endpoints.OperatorURL("https://receiver.invalid/in")
 	if err == nil {
 		err = core.DB.Configure(t.Context(), func(tx *db.Tx) error {
-			_, err := core.Endpoints.Create(tx, o.No, endpoint.Spec{URL: url, Format: "standard", Events: []string{"*"}})
+			_, err := core.Endpoints.Create(tx, o.No, endpoint.Spec{URL: url, Format: "standard", Events: []string{"*"}}, audit.By{})
 			return err
 		})
 	}

@@ -26,7 +26,7 @@ const (
 // attempt makes one attempt.
 func (e *Engine) attempt(l *lane, it *item, s settings) {
 	name, carried := e.Subscriptions.Now().EventName(s.to.Format, it.fact)
-	if !carried { // it has another format since this was planned
+	if !carried || !s.to.May(it.fact) { // it has another format since this was planned, or its app may see less
 		e.settler.add(&outcome{item: it, state: skipped})
 		return
 	}

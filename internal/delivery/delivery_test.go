@@ -196,7 +196,7 @@ func TestGoneDisablesAndWhatWasSkippedCanBeRecovered(t *testing.T) {
 		h.publish("", 1)
 		h.settled(e, "failed", 1)
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			now, err := h.book.Get(d.Read(t.Context()), org, e.ID)
+			now, err := h.book.Get(d.Read(t.Context()), ours, e.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestGoneDisablesAndWhatWasSkippedCanBeRecovered(t *testing.T) {
 		h.settled(e, "skipped", 3) // with the fact that tells of the disabling
 		on := true
 		err := d.Configure(t.Context(), func(tx *db.Tx) (err error) {
-			e, err = h.book.Update(tx, org, e.ID, endpoint.Change{Active: &on}, 0)
+			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0)
 			return err
 		})
 		if err != nil {

@@ -139,12 +139,28 @@ func (e *Engine) Run(ctx context.Context) error {
 	var parts, heart sync.WaitGroup
 	parts.Go(func() { e.poller.run(ctx) })
 	parts.Go(func() { e.chores.run(ctx) })
+	parts.Go(func() { e.heed(ctx) })
 	heart.Go(func() { e.beat(alive) })
 	<-ctx.Done()
 	e.stop(&parts)
 	rest()
 	heart.Wait()
 	return e.leave()
+}
+
+// heed looks for changed endpoints twice in each [Config.Poll], whatever the poller is busy with: what was deleted or limited, here or on another
+// node, is sent nothing more after that. Errors are the poller's to tell, which asks the same database.
+func (e *Engine) heed(ctx context.Context) {
+	ticker := time.NewTicker(e.Poll / 2)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = e.Subscriptions.Refresh(ctx)
+		}
+	}
 }
 
 // stop takes no new work and waits for what is under way, for as long as Grace.

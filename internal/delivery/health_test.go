@@ -65,7 +65,7 @@ func TestEndpointThatOnlyFailsIsToldOfAndThenDisabled(t *testing.T) {
 		// Enabled again it has all the time anew: one more failure does not disable it.
 		on := true
 		if err := d.Configure(t.Context(), func(tx *db.Tx) (err error) {
-			e, err = h.book.Update(tx, org, e.ID, endpoint.Change{Active: &on}, 0)
+			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0)
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func TestOurOwnMistakesDoNotCountAgainstTheEndpoint(t *testing.T) {
 		h.settled(e, "failed", 2)
 		h.publish("", 14)
 		h.settled(e, "delivered", 1)
-		if now, err := h.book.Get(d.Read(t.Context()), org, e.ID); err != nil || !now.Enabled() || !now.FailingSince.IsZero() {
+		if now, err := h.book.Get(d.Read(t.Context()), ours, e.ID); err != nil || !now.Enabled() || !now.FailingSince.IsZero() {
 			t.Errorf("the endpoint is %+v, %v; want it well", now, err)
 		}
 	})
@@ -163,7 +163,7 @@ func TestReceiverCanAbort(t *testing.T) {
 		if rec := h.settled(e, "failed", 1)[0]; len(rec.Attempts) != 1 {
 			t.Errorf("%d attempts, want 1: the receiver wanted no other", len(rec.Attempts))
 		}
-		if now, err := h.book.Get(d.Read(t.Context()), org, e.ID); err != nil || !now.Enabled() {
+		if now, err := h.book.Get(d.Read(t.Context()), ours, e.ID); err != nil || !now.Enabled() {
 			t.Errorf("the endpoint is %+v, %v; want it enabled: only the message was refused", now, err)
 		}
 	})

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 const org = 7
+
+var ours = endpoint.Whose{Org: org}
 
 // each runs a test on both engines, beside others: most of them wait.
 func each(t *testing.T, f func(t *testing.T, d *db.DB)) {
@@ -156,7 +159,7 @@ func (h *house) subscribe(url string, o endpoint.Options, events ...string) *end
 	}
 	var e *endpoint.Endpoint
 	err = h.db.Configure(context.Background(), func(tx *db.Tx) (err error) {
-		e, err = h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: events, Options: o})
+		e, err = h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: events, Options: o}, audit.By{})
 		return err
 	})
 	if err != nil {
@@ -276,7 +279,7 @@ func (h *house) subscribeMany(url string, n int) {
 	}
 	if err := h.db.Configure(context.Background(), func(tx *db.Tx) error {
 		for range n {
-			if _, err := h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: []string{"*"}}); err != nil {
+			if _, err := h.book.Create(tx, org, endpoint.Spec{URL: checked, Format: "plain", Events: []string{"*"}}, audit.By{}); err != nil {
 				return err
 			}
 		}

@@ -5,16 +5,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 func (h *house) change(e *endpoint.Endpoint, c endpoint.Change) {
 	h.t.Helper()
 	if err := h.db.Configure(h.t.Context(), func(tx *db.Tx) error {
-		now, err := h.book.Update(tx, org, e.ID, c, 0)
+		now, err := h.book.Update(tx, ours, e.ID, c, 0)
 		if err == nil {
 			*e = *now
 		}
@@ -40,7 +42,7 @@ func TestWideFactIsForWhoeverWantedItAtItsPlace(t *testing.T) {
 		on := true
 		h.change(all[5], endpoint.Change{Active: &on})
 		late := h.subscribe(r.URL, endpoint.Options{}, "acme.happened")
-		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, org, all[1].ID, 0) }); err != nil {
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, ours, all[1].ID, 0, audit.By{}) }); err != nil {
 			t.Fatal(err)
 		}
 		h.start()
@@ -158,7 +160,7 @@ func TestDeletedEndpointGetsNothingMore(t *testing.T) {
 		e := h.subscribe(r.URL, endpoint.Options{Retry: &delays})
 		h.publish("", 1, 2, 3)
 		r.await(t, 3)
-		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); err != nil {
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Delete(tx, ours, e.ID, 0, audit.By{}) }); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the retries are skipped", func() bool { return h.count("skipped") == 3 })
@@ -166,4 +168,65 @@ func TestDeletedEndpointGetsNothingMore(t *testing.T) {
 			t.Errorf("%d requests, want 3", len(got))
 		}
 	})
+}
+
+// An app whose grant has ended is told nothing more within a second, whichever node sends: also of what was waiting in memory for the rate limit, and
+// though nothing else happens that would have a node look at the configuration. (Checklist oauth, 95.)
+func TestNothingIsSentASecondAfterTheGrantEnded(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, func(c *delivery.Config) { c.Poll = 0 }) // as it is by default
+		r := receive(t, nil)
+		e := h.app(r.URL, endpoint.Options{RateLimit: 10}, scope.All())
+		h.publish("", slices.Collect(between(0, 100))...) // ten seconds' worth
+		r.await(t, 3)
+		elsewhere := assemble(t, d, nil)
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return elsewhere.book.Limit(tx, org, e.Grant, 0) }); err != nil {
+			t.Fatal(err)
+		}
+		ended := time.Now()
+		eventually(t, "what was to be sent is skipped", func() bool { return h.count("pending") == 0 })
+		got := r.await(t, 3)
+		if late := got[len(got)-1].at.Sub(ended); late > time.Second {
+			t.Errorf("the last of %d deliveries came %v after the grant had ended, want none later than a second", len(got), late)
+		}
+		if len(got)+h.count("skipped") < 100 {
+			t.Errorf("%d deliveries came and %d are skipped, of 100", len(got), h.count("skipped"))
+		}
+	})
+}
+
+// What an app was to be told before its grant was made narrower is not sent after that.
+func TestRetryOfWhatAnAppMayNotSeeAnyMoreIsSkipped(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d, nil)
+		r := receive(t, func(received) int { return 500 })
+		delays := []time.Duration{time.Second, time.Second}
+		e := h.app(r.URL, endpoint.Options{Retry: &delays}, scope.All())
+		h.publish("", 1, 2, 3)
+		r.await(t, 3)
+		if err := d.Configure(t.Context(), func(tx *db.Tx) error { return h.book.Limit(tx, org, e.Grant, scope.Of(scope.EventsRead)) }); err != nil {
+			t.Fatal(err)
+		}
+		h.settled(e, "skipped", 3)
+		if got := r.await(t, 3); len(got) != 3 {
+			t.Errorf("%d requests, want 3", len(got))
+		}
+	})
+}
+
+// app makes an endpoint of an app.
+func (h *house) app(url string, o endpoint.Options, sees scope.Set) (e *endpoint.Endpoint) {
+	h.t.Helper()
+	checked, err := h.book.CheckURL(h.t.Context(), url)
+	if err == nil {
+		err = h.db.Configure(h.t.Context(), func(tx *db.Tx) (err error) {
+			s := endpoint.Spec{URL: checked, Format: "plain", Events: []string{"*"}, Options: o, Grant: 5, Sees: sees}
+			e, err = h.book.Create(tx, org, s, audit.By{})
+			return err
+		})
+	}
+	if err != nil {
+		h.t.Fatalf("Create endpoint of an app: %v", err)
+	}
+	return e
 }

@@ -23,6 +23,9 @@ type settings struct {
 	bad     error // why nothing can be sent
 }
 
+// off tells whether nothing is sent, because the endpoint is off or gone.
+func (s settings) off() bool { return s.to == nil || !s.to.Enabled() }
+
 // sendable tells whether something can be sent by these settings.
 func (s settings) sendable() bool { return s.bad == nil }
 
@@ -87,7 +90,7 @@ const longestWait = 2 * time.Second
 func (l *lane) ready(it *item) (settings, bool) {
 	defer l.begun()
 	s := l.settings()
-	if s.to == nil || !s.to.Enabled() {
+	if s.off() {
 		l.e.settler.giveBack(it, 0) // the poller asks a transaction whether it is to be skipped
 		return s, false
 	}
@@ -98,6 +101,10 @@ func (l *lane) ready(it *item) (settings, bool) {
 	if s.limiter != nil {
 		if wait := l.e.pace(s.limiter); wait > 0 {
 			l.e.settler.giveBack(it, wait)
+			return s, false
+		}
+		if s = l.settings(); s.off() { // since it began to wait
+			l.e.settler.giveBack(it, 0)
 			return s, false
 		}
 	}

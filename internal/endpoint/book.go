@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
@@ -114,7 +115,7 @@ type Spec struct {
 	Inactive    bool
 	Options     Options
 	Secret      string    // "" has one made; a given one must fit the format
-	Grant       int64     // the grant that an app makes it on; 0 for the organisation's own
+	Grant       int64     // the number of the grant that an app makes it on; 0 for the organisation's own
 	Sees        scope.Set // what an app's may be told of
 }
 
@@ -133,7 +134,7 @@ func (s Spec) draft() *Endpoint {
 func (b *Book) Check(s Spec) error { return b.validate(s.draft()) }
 
 // Create makes an endpoint and a secret for it.
-func (b *Book) Create(tx *db.Tx, org int64, s Spec) (*Endpoint, error) {
+func (b *Book) Create(tx *db.Tx, org int64, s Spec, by audit.By) (*Endpoint, error) {
 	e := s.draft()
 	e.Org, e.ID, e.CreatedAt = org, id.NewWebhook(), tx.Now()
 	if e.URL == "" {
@@ -150,7 +151,10 @@ func (b *Book) Create(tx *db.Tx, org int64, s Spec) (*Endpoint, error) {
 	if e.Secret == "" {
 		e.Secret = b.newSecret(e)
 	}
-	return e, b.insert(tx, e)
+	if err := b.insert(tx, e); err != nil {
+		return nil, err
+	}
+	return e, audit.Append(tx, by.Entry(org, "webhook.created", string(e.ID), map[string]any{"format": e.Format}))
 }
 
 func (b *Book) most() int {

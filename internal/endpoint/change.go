@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -25,8 +26,8 @@ type Change struct {
 }
 
 // Update changes an endpoint. ifVersion is the version that the caller saw, or 0.
-func (b *Book) Update(tx *db.Tx, org int64, i id.Webhook, c Change, ifVersion int64) (*Endpoint, error) {
-	e, err := b.at(tx, org, i, ifVersion)
+func (b *Book) Update(tx *db.Tx, whose Whose, i id.Webhook, c Change, ifVersion int64) (*Endpoint, error) {
+	e, err := b.at(tx, whose, i, ifVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +52,8 @@ func (b *Book) Update(tx *db.Tx, org int64, i id.Webhook, c Change, ifVersion in
 }
 
 // at returns an endpoint if it is at the version that the caller saw.
-func (b *Book) at(tx *db.Tx, org int64, i id.Webhook, ifVersion int64) (*Endpoint, error) {
-	e, err := b.Get(tx, org, i)
+func (b *Book) at(tx *db.Tx, whose Whose, i id.Webhook, ifVersion int64) (*Endpoint, error) {
+	e, err := b.Get(tx, whose, i)
 	if err == nil && ifVersion != 0 && ifVersion != e.Version {
 		return nil, problem.New(problem.Precondition, "version_mismatch", "The webhook is at version %d; read it again and repeat.", e.Version)
 	}
@@ -100,11 +101,11 @@ func set[T any](to *T, from *T) {
 }
 
 // Rotate gives the endpoint a new secret; the old one keeps signing beside it for the overlap, 0 to [MaxOverlap].
-func (b *Book) Rotate(tx *db.Tx, org int64, i id.Webhook, overlap time.Duration) (*Endpoint, error) {
+func (b *Book) Rotate(tx *db.Tx, whose Whose, i id.Webhook, overlap time.Duration, by audit.By) (*Endpoint, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, problem.Field("/overlapSeconds", "out_of_range", "An overlap has 0 to %d seconds.", MaxOverlap/time.Second)
 	}
-	e, err := b.Get(tx, org, i)
+	e, err := b.Get(tx, whose, i)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +114,16 @@ func (b *Book) Rotate(tx *db.Tx, org int64, i id.Webhook, overlap time.Duration)
 		e.OldSecret, e.OldUntil = e.Secret, tx.Now().Add(overlap)
 	}
 	e.Secret = b.newSecret(e)
-	return e, b.store(tx, e)
+	if err := b.store(tx, e); err != nil {
+		return nil, err
+	}
+	return e, audit.Append(tx, by.Entry(e.Org, "webhook.secret_rotated", string(e.ID), map[string]any{"overlapSeconds": int64(overlap / time.Second)}))
 }
 
 // Delete removes an endpoint and its secrets. What was to be delivered to it is not sent any more. The row stays, for the numbers in its
 // deliveries' ids.
-func (b *Book) Delete(tx *db.Tx, org int64, i id.Webhook, ifVersion int64) error {
-	e, err := b.at(tx, org, i, ifVersion)
+func (b *Book) Delete(tx *db.Tx, whose Whose, i id.Webhook, ifVersion int64, by audit.By) error {
+	e, err := b.at(tx, whose, i, ifVersion)
 	if err != nil {
 		return err
 	}
@@ -127,10 +131,18 @@ func (b *Book) Delete(tx *db.Tx, org int64, i id.Webhook, ifVersion int64) error
 	if err != nil {
 		return err
 	}
+	return remove(tx, e, revision, by, nil)
+}
+
+// remove takes an endpoint out, as of a revision of the configuration.
+func remove(tx *db.Tx, e *Endpoint, revision int64, by audit.By, detail map[string]any) error {
 	if err := forgetHealth(tx, e); err != nil {
 		return err
 	}
-	_, err = tx.Exec(`UPDATE endpoints SET deleted_at = $1, active = FALSE, options = '{}', headers = NULL, secret = NULL, old_secret = NULL, old_until = NULL,
-		revision = $2 WHERE org_id = $3 AND id = $4`, tx.Micros(), revision, org, i)
-	return err
+	_, err := tx.Exec(`UPDATE endpoints SET deleted_at = $1, active = FALSE, options = '{}', headers = NULL, secret = NULL, old_secret = NULL, old_until = NULL,
+		revision = $2 WHERE org_id = $3 AND id = $4`, tx.Micros(), revision, e.Org, e.ID)
+	if err != nil {
+		return err
+	}
+	return audit.Append(tx, by.Entry(e.Org, "webhook.deleted", string(e.ID), detail))
 }

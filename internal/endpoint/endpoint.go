@@ -136,8 +136,10 @@ func (o *Options) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// sees tells whether the endpoint may be told of a kind of fact: an app's, of what its person has allowed (see [scope.Set.Sees]).
-func (e *Endpoint) sees(k fact.Kind) bool { return e.Grant == 0 || e.Sees.Sees(k) }
+// May tells whether the endpoint may be told of a fact: an app's, of what its person has allowed (see [scope.Set.Sees]), and of what is for it alone.
+func (e *Endpoint) May(f *fact.Fact) bool {
+	return e.Grant == 0 || f.Only == e.Number || e.Sees.Sees(f.Kind)
+}
 
 // wants tells whether the endpoint subscribed to a name of its vocabulary.
 func (e *Endpoint) wants(name string) bool {

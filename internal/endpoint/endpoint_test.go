@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
@@ -28,6 +29,8 @@ const (
 	org     = 7
 	another = 8
 )
+
+var ours, others = endpoint.Whose{Org: org}, endpoint.Whose{Org: another}
 
 // vocabulary carries a few facts. One with signatures signs as Standard Webhooks.
 type vocabulary struct {
@@ -127,7 +130,7 @@ func (h *house) create(o int64, s endpoint.Spec) *endpoint.Endpoint {
 
 func (h *house) tryCreate(o int64, s endpoint.Spec) (e *endpoint.Endpoint, err error) {
 	err = h.configure(func(tx *db.Tx) (err error) {
-		e, err = h.book.Create(tx, o, s)
+		e, err = h.book.Create(tx, o, s, audit.By{})
 		return err
 	})
 	return e, err
@@ -135,7 +138,7 @@ func (h *house) tryCreate(o int64, s endpoint.Spec) (e *endpoint.Endpoint, err e
 
 func (h *house) update(e *endpoint.Endpoint, c endpoint.Change, version int64) (now *endpoint.Endpoint, err error) {
 	err = h.configure(func(tx *db.Tx) (err error) {
-		now, err = h.book.Update(tx, e.Org, e.ID, c, version)
+		now, err = h.book.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, c, version)
 		return err
 	})
 	return now, err
@@ -143,7 +146,7 @@ func (h *house) update(e *endpoint.Endpoint, c endpoint.Change, version int64) (
 
 func (h *house) get(e *endpoint.Endpoint) *endpoint.Endpoint {
 	h.t.Helper()
-	now, err := h.book.Get(h.db.Read(context.Background()), e.Org, e.ID)
+	now, err := h.book.Get(h.db.Read(context.Background()), endpoint.Whose{Org: e.Org}, e.ID)
 	if err != nil {
 		h.t.Fatalf("Get(%s): %v", e.ID, err)
 	}
@@ -252,7 +255,7 @@ func TestSecretsAndHeadersAreSealed(t *testing.T) {
 		s.Options.Headers = map[string]string{"Authorization": "Bearer hunter2"}
 		e := h.create(org, s)
 		first := e.Secret
-		if err := h.configure(func(tx *db.Tx) (err error) { e, err = h.book.Rotate(tx, org, e.ID, time.Hour); return err }); err != nil {
+		if err := h.configure(func(tx *db.Tx) (err error) { e, err = h.book.Rotate(tx, ours, e.ID, time.Hour, audit.By{}); return err }); err != nil {
 			t.Fatal(err)
 		}
 		rows, err := d.Read(t.Context()).Query("SELECT url, events, description, options, headers, secret, old_secret FROM endpoints")
@@ -284,17 +287,17 @@ func TestDeletedEndpointLeavesNoSecret(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := open(t, d)
 		e := h.create(org, h.spec())
-		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, e.Version) }); err != nil {
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, e.ID, e.Version, audit.By{}) }); err != nil {
 			t.Fatal(err)
 		}
 		n, err := db.One(d.Read(t.Context()), db.Value[int], "SELECT count(*) FROM endpoints WHERE secret IS NULL AND headers IS NULL AND deleted_at IS NOT NULL")
 		if err != nil || n != 1 {
 			t.Errorf("%d rows without secrets, %v; want 1", n, err)
 		}
-		if _, err := h.book.Get(d.Read(t.Context()), org, e.ID); !problem.Is(err, "webhook_not_found") {
+		if _, err := h.book.Get(d.Read(t.Context()), ours, e.ID); !problem.Is(err, "webhook_not_found") {
 			t.Errorf("Get after Delete: %v, want webhook_not_found", err)
 		}
-		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); !problem.Is(err, "webhook_not_found") {
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, e.ID, 0, audit.By{}) }); !problem.Is(err, "webhook_not_found") {
 			t.Errorf("Delete after Delete: %v, want webhook_not_found", err)
 		}
 		if err := h.subs.Refresh(t.Context()); err != nil || h.subs.Now().Endpoint(e.Number) != nil {
@@ -332,7 +335,7 @@ func TestRotationOverlapsToTheInstant(t *testing.T) {
 	old := e.Secret
 	rotate := func(overlap time.Duration) error {
 		return h.configure(func(tx *db.Tx) error {
-			now, err := h.book.Rotate(tx, org, e.ID, overlap)
+			now, err := h.book.Rotate(tx, ours, e.ID, overlap, audit.By{})
 			if err == nil {
 				e = now
 			}
@@ -396,7 +399,7 @@ func TestChangesMindVersions(t *testing.T) {
 		if _, err := h.update(e, endpoint.Change{Description: &text}, 1); !problem.Is(err, "version_mismatch") {
 			t.Errorf("Update at version 1 again: %v, want version_mismatch", err)
 		}
-		err = h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 1) })
+		err = h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, e.ID, 1, audit.By{}) })
 		if !problem.Is(err, "version_mismatch") {
 			t.Errorf("Delete at version 1: %v, want version_mismatch", err)
 		}
@@ -446,19 +449,19 @@ func TestAnotherOrganisationSeesNothing(t *testing.T) {
 		stranger := *e
 		stranger.Org = another
 		text := "mine now"
-		_, get := h.book.Get(d.Read(t.Context()), another, e.ID)
+		_, get := h.book.Get(d.Read(t.Context()), others, e.ID)
 		_, update := h.update(&stranger, endpoint.Change{Description: &text}, 0)
 		for what, err := range map[string]error{
 			"Get": get, "Update": update,
-			"Rotate": h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, another, e.ID, 0); return err }),
-			"Delete": h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, another, e.ID, 0) }),
-			"Ping":   h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, another, e.ID); return err }),
+			"Rotate": h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, others, e.ID, 0, audit.By{}); return err }),
+			"Delete": h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, others, e.ID, 0, audit.By{}) }),
+			"Ping":   h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, others, e.ID); return err }),
 		} {
 			if !problem.Is(err, "webhook_not_found") {
 				t.Errorf("%s by another organisation: %v, want webhook_not_found", what, err)
 			}
 		}
-		if list, total, err := h.book.List(d.Read(t.Context()), another, 10, 0); err != nil || total != 0 || len(list) != 0 {
+		if list, total, err := h.book.List(d.Read(t.Context()), others, 10, 0); err != nil || total != 0 || len(list) != 0 {
 			t.Errorf("List of another organisation = %v, %d, %v; want nothing", list, total, err)
 		}
 		if diff := cmp.Diff(e, h.get(e)); diff != "" {
@@ -486,11 +489,11 @@ func TestOrganisationHasItsMostEndpoints(t *testing.T) {
 		t.Errorf("the fourth of 3: %v, want too_many_webhooks", err)
 	}
 	h.create(another, h.spec()) // has its own
-	if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, last.ID, 0) }); err != nil {
+	if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, last.ID, 0, audit.By{}) }); err != nil {
 		t.Fatal(err)
 	}
 	h.create(org, h.spec())
-	page, total, err := h.book.List(h.db.Read(t.Context()), org, 2, 1)
+	page, total, err := h.book.List(h.db.Read(t.Context()), ours, 2, 1)
 	if err != nil || total != 3 || len(page) != 2 || page[0].Number >= page[1].Number {
 		t.Errorf("List(limit 2, offset 1) = %d of %d, %v; want 2 of 3, oldest first", len(page), total, err)
 	}

@@ -125,8 +125,8 @@ func (b *Book) tell(tx *db.Tx, e *Endpoint, k fact.Kind, at time.Time) error {
 }
 
 // Ping appends the fact that has a test delivery sent to the endpoint, whatever it subscribed to.
-func (b *Book) Ping(tx *db.Tx, org int64, i id.Webhook) (*fact.Fact, error) {
-	e, err := b.Get(tx, org, i)
+func (b *Book) Ping(tx *db.Tx, whose Whose, i id.Webhook) (*fact.Fact, error) {
+	e, err := b.Get(tx, whose, i)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +137,6 @@ func (b *Book) Ping(tx *db.Tx, org int64, i id.Webhook) (*fact.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fact.Fact{Org: org, Kind: fact.EndpointPinged, Subject: string(e.ID), Version: e.Version, Data: data, Only: e.Number}
+	f := &fact.Fact{Org: e.Org, Kind: fact.EndpointPinged, Subject: string(e.ID), Version: e.Version, Data: data, Only: e.Number}
 	return f, b.ledger.Append(tx, f)
 }

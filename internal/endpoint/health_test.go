@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -74,7 +75,7 @@ func TestOfADeletedEndpointNothingIsNoted(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		h := open(t, d)
 		e := h.create(org, h.spec())
-		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, e.ID, 0) }); err != nil {
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, e.ID, 0, audit.By{}) }); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.configure(func(tx *db.Tx) error {
@@ -95,7 +96,7 @@ func TestPingIsForOneEndpointAlone(t *testing.T) {
 	s.Events = []string{"acme.happened"} // not subscribed to tests
 	e := h.create(org, s)
 	h.create(org, h.spec())
-	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, org, e.ID); return err }); err != nil {
+	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, ours, e.ID); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.subs.Refresh(t.Context()); err != nil {
@@ -109,7 +110,7 @@ func TestPingIsForOneEndpointAlone(t *testing.T) {
 	if _, err := h.update(e, endpoint.Change{Active: &off}, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, org, e.ID); return err }); !problem.Is(err, "webhook_inactive") {
+	if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Ping(tx, ours, e.ID); return err }); !problem.Is(err, "webhook_inactive") {
 		t.Errorf("Ping of a paused endpoint: %v, want webhook_inactive", err)
 	}
 }
@@ -137,7 +138,7 @@ func TestDamagedSecretStopsNobodyElse(t *testing.T) {
 		}); err != nil {
 			t.Errorf("At with a damaged row: %v", err)
 		}
-		if _, err := h.book.Get(d.Read(t.Context()), org, bad.ID); err == nil || problem.As(err) != nil || strings.Contains(err.Error(), bad.Secret) {
+		if _, err := h.book.Get(d.Read(t.Context()), ours, bad.ID); err == nil || problem.As(err) != nil || strings.Contains(err.Error(), bad.Secret) {
 			t.Errorf("Get of the damaged one: %v, want an internal error without the secret", err)
 		}
 	})

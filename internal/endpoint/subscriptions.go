@@ -158,7 +158,7 @@ func (s *Set) Endpoint(number int64) *Endpoint { return s.byNumber[number] }
 // Revision is the configuration's revision that the set is of.
 func (s *Set) Revision() int64 { return s.revision }
 
-// Wanting returns the endpoints that subscribed to a fact, enabled or not, by their numbers. The caller must not change the list.
+// Wanting returns the endpoints that subscribed to a fact and may be told of it, enabled or not, by their numbers. The caller must not change the list.
 func (s *Set) Wanting(f *fact.Fact) []*Endpoint {
 	if f.Only != 0 {
 		if e := s.byNumber[f.Only]; e != nil && e.Org == f.Org {
@@ -175,7 +175,7 @@ func (s *Set) Wanting(f *fact.Fact) []*Endpoint {
 	}
 	var w []*Endpoint
 	for _, e := range o.endpoints {
-		if name, ok := s.EventName(e.Format, f); ok && e.wants(name) && e.sees(f.Kind) {
+		if name, ok := s.EventName(e.Format, f); ok && e.wants(name) && e.May(f) {
 			w = append(w, e)
 		}
 	}
@@ -195,12 +195,6 @@ func (s *Set) EventName(format string, f *fact.Fact) (string, bool) {
 		return string(f.Kind), v.OwnMessages()
 	}
 	return v.Name(f.Kind)
-}
-
-// Subscribed tells whether an organisation has an enabled endpoint of a format that subscribed to an event, named as the format names it.
-func (s *Set) Subscribed(org int64, format, event string) bool {
-	o := s.byOrg[org]
-	return o != nil && slices.ContainsFunc(o.endpoints, func(e *Endpoint) bool { return e.Format == format && e.Enabled() && e.wants(event) && e.Grant == 0 })
 }
 
 // Wants tells whether an enabled endpoint of the format will be sent the fact.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -44,7 +45,7 @@ func TestChangeIsSeenByItsOwnTransactionAndByNobodyBeforeItsCommit(t *testing.T)
 				if err != nil {
 					return err
 				}
-				if _, err := h.book.Create(tx, org, h.spec()); err != nil {
+				if _, err := h.book.Create(tx, org, h.spec(), audit.By{}); err != nil {
 					return err
 				}
 				after, err := h.wanted(tx)
@@ -81,7 +82,7 @@ func TestRevisionOfARolledBackChangeComesAgain(t *testing.T) {
 		undo, wrong, right := errors.New("undo"), "wrong", "right"
 		update := func(description *string, end error) error {
 			return h.configure(func(tx *db.Tx) error {
-				if _, err := h.book.Update(tx, org, e.ID, endpoint.Change{Description: description}, 0); err != nil {
+				if _, err := h.book.Update(tx, ours, e.ID, endpoint.Change{Description: description}, 0); err != nil {
 					return err
 				}
 				if _, err := h.subs.At(tx); err != nil {
@@ -173,7 +174,7 @@ func TestFactsSeeTheSubscriptionsOfTheirPlace(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						s.revision, s.wanted = tx.Revision(), set.Subscribed(org, "broad", "acme.happened")
+						s.revision, s.wanted = tx.Revision(), set.Wants("broad", happened)
 						return nil
 					})
 					s.before = begun.Load()
@@ -191,7 +192,7 @@ func TestFactsSeeTheSubscriptionsOfTheirPlace(t *testing.T) {
 			on := i%2 == 1
 			begun.Add(1)
 			if err := owner.configure(func(tx *db.Tx) error {
-				if _, err := owner.book.Update(tx, org, e.ID, endpoint.Change{Active: &on}, 0); err != nil {
+				if _, err := owner.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0); err != nil {
 					return err
 				}
 				note(tx, on)
@@ -226,7 +227,7 @@ func TestCopiesOfASetDoNotChange(t *testing.T) {
 	h.create(another, h.spec())
 	h.wantedNow()
 	old := h.subs.Now()
-	if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, org, made[2].ID, 0) }); err != nil {
+	if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, made[2].ID, 0, audit.By{}) }); err != nil {
 		t.Fatal(err)
 	}
 	text := "x"
