@@ -146,7 +146,7 @@ func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput
 		}
 		f.Before = last.Seq
 	}
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return out, err
 	}
@@ -185,7 +185,7 @@ func (a *API) delivery(ctx context.Context, c *call, in *deliveryPath) (answer[d
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
@@ -201,7 +201,7 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
@@ -216,11 +216,11 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 }
 
 func (a *API) testWebhook(tx *db.Tx, c *call, in *WebhookPath) (answer[deliveryJSON], error) {
-	f, err := a.Endpoints.Ping(tx, c.Org, id.Webhook(in.ID))
+	f, err := a.Endpoints.Ping(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
@@ -254,7 +254,7 @@ type recoveredJSON struct {
 }
 
 func (a *API) recover(tx *db.Tx, c *call, in *recoverInput) (answer[recoveredJSON], error) {
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[recoveredJSON]{}, err
 	}

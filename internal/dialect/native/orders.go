@@ -111,7 +111,7 @@ func (a *API) orderDone(tx *db.Tx, c *call, o order.Order, f *fact.Fact, message
 	}
 	w := &out.body.Webhook
 	w.Event, _ = set.EventName("portal", told)
-	w.Sent = f != nil && set.Subscribed(c.Org, "portal", w.Event)
+	w.Sent = f != nil && set.Wants("portal", f)
 	return out, nil
 }
 

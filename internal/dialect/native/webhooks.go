@@ -92,7 +92,7 @@ func (a *API) listWebhooks(ctx context.Context, c *call, in *webhookListInput) (
 	if err != nil {
 		return out, err
 	}
-	page, total, err := a.Endpoints.List(a.DB.Read(ctx), c.Org, in.Limit, at.offset)
+	page, total, err := a.Endpoints.List(a.DB.Read(ctx), c.whose(), in.Limit, at.offset)
 	if err != nil {
 		return out, err
 	}
@@ -110,7 +110,7 @@ type WebhookPath struct {
 }
 
 func (a *API) webhook(ctx context.Context, c *call, in *WebhookPath) (answer[webhookJSON], error) {
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -135,9 +135,13 @@ type webhookInput struct {
 	Body webhookInputJSON
 }
 
-func (a *API) checkNew(ctx context.Context, _ *call, in *webhookInput) (endpoint.Spec, error) {
+// whose are the webhooks that the caller sees and touches: an app its own, others all.
+func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant: c.GrantNo} }
+
+func (a *API) checkNew(ctx context.Context, c *call, in *webhookInput) (endpoint.Spec, error) {
 	b := in.Body
 	s := endpoint.Spec{
+		Grant: c.GrantNo, Sees: c.Scopes & c.Allowed,
 		Format: b.Format, Events: b.Events, Description: b.Description, Inactive: b.Active != nil && !*b.Active,
 		Options: endpoint.Options{
 			Retry: b.Retry.durations(), Redact: b.Redact, Headers: b.Headers, RateLimit: int(b.RateLimit), Signature: b.Signature, Ordered: b.Ordered,
@@ -163,7 +167,7 @@ func join(first, second error) error {
 }
 
 func (a *API) createWebhook(tx *db.Tx, c *call, _ *webhookInput, s endpoint.Spec) (answer[webhookJSON], error) {
-	e, err := a.Endpoints.Create(tx, c.Org, s)
+	e, err := a.Endpoints.Create(tx, c.Org, s, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -229,7 +233,7 @@ func (a *API) changeWebhook(tx *db.Tx, c *call, in *webhookPatch, change endpoin
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
-	e, err := a.Endpoints.Update(tx, c.Org, id.Webhook(in.ID), change, version)
+	e, err := a.Endpoints.Update(tx, c.whose(), id.Webhook(in.ID), change, version)
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -246,7 +250,7 @@ func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answ
 	if err != nil {
 		return answer[none]{}, err
 	}
-	return answer[none]{}, a.Endpoints.Delete(tx, c.Org, id.Webhook(in.ID), version)
+	return answer[none]{}, a.Endpoints.Delete(tx, c.whose(), id.Webhook(in.ID), version, c.by())
 }
 
 type rotationJSON struct {
@@ -263,7 +267,7 @@ func (a *API) rotateSecret(tx *db.Tx, c *call, in *rotationInput, _ none) (answe
 	if in.Body != nil && in.Body.OverlapSeconds != nil {
 		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
 	}
-	e, err := a.Endpoints.Rotate(tx, c.Org, id.Webhook(in.ID), overlap)
+	e, err := a.Endpoints.Rotate(tx, c.whose(), id.Webhook(in.ID), overlap, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
