@@ -3,12 +3,14 @@ package native
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 type customerJSON struct {
@@ -133,6 +135,9 @@ func (in *orderInput) writeKey() string { return in.Body.EventID }
 
 func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
 	b := in.Body
+	if c.Attendee && (c.Email == "" || !strings.EqualFold(strings.TrimSpace(b.Customer.Email), c.Email)) {
+		return answer[orderDoneJSON]{}, problem.New(problem.Forbidden, "not_yours", "You order for yourself: the customer's e-mail address is yours, and you have shown that it is.")
+	}
 	input := order.Input{
 		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
 		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
@@ -186,6 +191,9 @@ type OrderPath struct {
 
 func (a *API) order(ctx context.Context, c *call, in *OrderPath) (answer[orderJSON], error) {
 	o, err := order.ByID(a.DB.Read(ctx), c.Org, id.Order(in.OrderID))
+	if err == nil && c.Attendee && (c.Email == "" || !strings.EqualFold(o.People.Customer.Email, c.Email)) {
+		err = problem.New(problem.NotFound, "order_not_found", "There is no such order here.")
+	}
 	if err != nil {
 		return answer[orderJSON]{}, err
 	}
@@ -211,6 +219,12 @@ func (a *API) listOrders(ctx context.Context, c *call, in *orderListInput) (answ
 	f := order.Filter{Event: id.Event(in.EventID), Status: order.Status(in.Status), Email: in.Email, Limit: in.Limit}
 	if f.Email == "" {
 		f.Email = in.CustomerEmail
+	}
+	if c.Attendee { // of other people's, nothing is there
+		if c.Email == "" {
+			f.Event = "." // no event has this id
+		}
+		f.Email = c.Email
 	}
 	if f.Status == "purchase_issues" {
 		f.Status = order.Issue
