@@ -386,9 +386,12 @@ func (e *erasure) concerned(q db.Querier) ([]int64, error) {
 }
 
 func (e *erasure) personOf(tx *db.Tx, o int64) error {
-	done := e.done // a function that runs twice must not count twice
+	done := e.done                          // a function that runs twice must not count twice
+	more, err := order.Of(tx, o, e.address) // also those that were placed meanwhile
+	if err != nil {
+		return err
+	}
 	for n := together; n == together; {
-		var err error
 		if n, err = order.Erase(tx, o, e.address, together); err != nil {
 			return err
 		}
@@ -414,8 +417,13 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 	if err := e.People.Erase(tx, o, e.user.No, e.address); err != nil {
 		return err
 	}
-	tx.OnCommit(func() { e.done, e.gone = done, tx.Now() })
-	if !member && len(e.buys[o]) == 0 && !done.any() && !e.account {
+	tx.OnCommit(func() {
+		e.done, e.gone = done, tx.Now()
+		for _, one := range more {
+			e.buys[o] = append(e.buys[o], string(one))
+		}
+	})
+	if !member && len(e.buys[o])+len(more) == 0 && !done.any() && !e.account {
 		return nil // erased before
 	}
 	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": e.account, "orders": len(e.buys[o])}))
