@@ -34,6 +34,11 @@
 // Deliveries with the same key go to an endpoint one after another, in the order of their facts' numbers: the next when the one before has arrived, or
 // was given up or skipped. Transactions that overlap on several nodes have no order among them.
 //
+// # Erasure
+//
+// [Erase] marks facts whose people were erased, and blanks what was kept of them: see [EraseTraces]. Their deliveries end with the code "erased", whatever
+// state they were in; facts that come later are sent, without the people.
+//
 // # What is promised
 //
 // A committed fact has exactly one delivery for each endpoint that was subscribed at its place; nothing is sent for what did not commit. A

@@ -1,0 +1,295 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+)
+
+// facts finds the facts of the person's orders, and messages with the address, and marks them: from then on none of them is sent.
+func (e *erasure) facts(ctx context.Context) error {
+	e.buys, e.marked = map[int64][]string{}, map[int64]bool{}
+	err := e.DB.Configure(ctx, func(tx *db.Tx) (err error) {
+		e.began, err = ledger.Last(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range e.orgs {
+		orders, err := order.Of(e.DB.Read(ctx), o, e.address)
+		if err != nil {
+			return err
+		}
+		for _, one := range orders {
+			e.buys[o] = append(e.buys[o], string(one))
+		}
+	}
+	return e.search(ctx, 0, time.Time{})
+}
+
+// search looks through the ledger after a fact. Facts of orders from until on are left alone; a zero until is none.
+func (e *erasure) search(ctx context.Context, after int64, until time.Time) error {
+	subjects := map[string]bool{}
+	for _, orders := range e.buys {
+		for _, o := range orders {
+			subjects[o] = true
+		}
+	}
+	var found []ledger.Match
+	for more := true; more; {
+		var some []ledger.Match
+		var err error
+		if some, after, more, err = ledger.Search(e.DB.Read(ctx), e.org, after, e.address, subjects); err != nil {
+			return err
+		}
+		for _, m := range some {
+			m.Data = nil
+			if !e.marked[m.ID.Seq] && (m.Message || until.IsZero() || m.At.Before(until)) {
+				found = append(found, m)
+			}
+		}
+	}
+	for len(found) > 0 {
+		some := found[:min(len(found), together)]
+		found = found[len(some):]
+		if err := e.mark(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *erasure) mark(ctx context.Context, some []ledger.Match) error {
+	facts, messages := map[int64][]id.Fact{}, map[int64][]int64{}
+	for _, m := range some {
+		facts[m.Org] = append(facts[m.Org], m.ID)
+		e.found, e.marked[m.ID.Seq] = append(e.found, m.ID), true
+		if m.Message {
+			messages[m.Org] = append(messages[m.Org], m.ID.Seq)
+			e.done.Messages++
+		}
+	}
+	return e.DB.Configure(ctx, func(tx *db.Tx) error {
+		for o, numbers := range messages {
+			if err := ledger.Erase(tx, o, numbers); err != nil {
+				return err
+			}
+		}
+		for o, list := range facts {
+			if err := delivery.Erase(tx, o, list); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// traces blanks what deliveries have kept.
+func (e *erasure) traces(ctx context.Context) error {
+	n, err := delivery.EraseTraces(ctx, e.DB, e.org, e.address, e.found)
+	e.done.Traces += n
+	return err
+}
+
+// mentions blanks notes on orders of others in which the address stands.
+func (e *erasure) mentions(ctx context.Context) error {
+	for _, o := range e.orgs {
+		for after, more := int64(0), true; more; more = after != 0 {
+			found, next, err := order.Mentions(e.DB.Read(ctx), o, after, e.address)
+			if err != nil {
+				return err
+			}
+			if after = next; len(found) == 0 {
+				continue
+			}
+			if err := e.DB.Write(ctx, "", func(tx *db.Tx) error { return order.EraseMentions(tx, o, found) }); err != nil {
+				return err
+			}
+			e.done.Traces += len(found)
+		}
+	}
+	return nil
+}
+
+// answers forgets answers that were kept for Idempotency-Keys.
+func (e *erasure) answers(ctx context.Context) error {
+	keep := idempotency.New(e.DB, e.Keys)
+	for _, o := range e.orgs {
+		credentials, err := e.credentials(e.DB.Read(ctx), o)
+		if err != nil {
+			return err
+		}
+		n, err := keep.Erase(ctx, o, e.address, credentials)
+		if e.done.Answers += n; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orders blanks the people of orders, but for those that the last step takes: by them the person is still found here, should this be interrupted.
+func (e *erasure) orders(ctx context.Context) error {
+	for _, o := range e.orgs {
+		for left := len(e.buys[o]); left > together; {
+			n := 0
+			err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+				n, err = order.Erase(tx, o, e.address, min(together, left-together))
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			e.done.Orders += n
+			if left -= n; n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// addresses blanks network addresses in the audit log.
+func (e *erasure) addresses(ctx context.Context) error {
+	o := e.org
+	if e.account {
+		o = 0
+	}
+	for n := together; n == together; {
+		err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+			n, err = audit.Erase(tx, o, string(e.user.ID), together)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// person takes away all by which the person is found, and writes down that they were erased.
+func (e *erasure) person(ctx context.Context) error {
+	orgs, err := e.concerned(e.DB.Read(ctx))
+	if err != nil {
+		return err
+	}
+	for _, o := range orgs {
+		err := e.DB.Configure(ctx, func(tx *db.Tx) error {
+			if err := e.personOf(tx, o); err != nil || o != e.org {
+				return err
+			}
+			return e.everywhere(tx) // together: what is left of an account when its last ties are gone could not be found by its id
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if e.org != 0 {
+		return nil
+	}
+	return e.DB.Configure(ctx, e.everywhere)
+}
+
+// concerned are the organisations that know the person.
+func (e *erasure) concerned(q db.Querier) ([]int64, error) {
+	links, err := org.Invitations(q, e.org, e.address)
+	if err != nil {
+		return nil, err
+	}
+	var some []int64
+	for _, o := range e.orgs {
+		chose, err := e.chose(q, o)
+		if err != nil {
+			return nil, err
+		}
+		invited := slices.ContainsFunc(links, func(l org.Link) bool { return l.Org == o })
+		if chose || invited || len(e.buys[o]) > 0 || o == e.org {
+			some = append(some, o)
+		}
+	}
+	return some, nil
+}
+
+func (e *erasure) personOf(tx *db.Tx, o int64) error {
+	done := e.done                          // a function that runs twice must not count twice
+	more, err := order.Of(tx, o, e.address) // also those that were placed meanwhile
+	if err != nil {
+		return err
+	}
+	for n := together; n == together; {
+		if n, err = order.Erase(tx, o, e.address, together); err != nil {
+			return err
+		}
+		done.Orders += n
+	}
+	links, err := org.Invitations(tx, o, e.address)
+	if err != nil {
+		return err
+	}
+	role, err := org.RoleOf(tx, o, e.user.No)
+	if err != nil {
+		return err
+	}
+	credentials, err := e.credentials(tx, o)
+	if err != nil {
+		return err
+	}
+	member := role != "" || len(credentials)+len(links) > 0
+	done.Member = done.Member || member
+	if err := e.Apps.Erase(tx, o, e.user.No, e.by); err != nil {
+		return err
+	}
+	if err := e.People.Erase(tx, o, e.user.No, e.address); err != nil {
+		return err
+	}
+	tx.OnCommit(func() {
+		e.done, e.gone = done, tx.Now()
+		for _, one := range more {
+			e.buys[o] = append(e.buys[o], string(one))
+		}
+	})
+	if !member && len(e.buys[o])+len(more) == 0 && !done.any() && !e.account {
+		return nil // erased before
+	}
+	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": e.account, "orders": len(e.buys[o])}))
+}
+
+// everywhere takes away what belongs to no organisation, the account where it is to go.
+func (e *erasure) everywhere(tx *db.Tx) error {
+	tx.OnCommit(func() { e.gone = tx.Now() })
+	if err := oauth.EraseRequests(tx, e.org, e.address); err != nil {
+		return err
+	}
+	if e.user.No == 0 {
+		return e.People.ForgetFailures(tx, e.address)
+	}
+	if !e.account {
+		return nil
+	}
+	if err := e.People.EraseAccount(tx, e.user); err != nil {
+		return err
+	}
+	tx.OnCommit(func() { e.done.Account = true })
+	_, err := audit.Erase(tx, 0, string(e.user.ID), together) // since the step before
+	return err
+}
+
+// late takes what was appended while the steps before were going on.
+func (e *erasure) late(ctx context.Context) error {
+	before := len(e.found)
+	if err := e.search(ctx, e.began, e.gone); err != nil {
+		return err
+	}
+	e.found = e.found[before:]
+	return e.traces(ctx)
+}
