@@ -14,7 +14,9 @@ func Basic(header ...string) (user, secret string, ok bool) { return basic(heade
 func Registrable(uri string) bool { return redirectFault(uri) == "" }
 
 // Redirectable tells whether a client that has registered one URI may be redirected to another.
-func Redirectable(own, asked string) bool { return (&Client{Redirects: []string{own}}).registered(asked) }
+func Redirectable(own, asked string) bool {
+	return (&Client{Redirects: []string{own}}).registered(asked)
+}
 
 // Showing tells whether it can be read which client a request says it is from.
 func Showing(h http.Header, p map[string]string) bool {

@@ -295,7 +295,9 @@ type reply struct {
 	asked  string
 }
 
-func (r reply) String() string { return fmt.Sprintf("%s = %d %s%s", r.asked, r.status, r.body, r.header.Get("Location")) }
+func (r reply) String() string {
+	return fmt.Sprintf("%s = %d %s%s", r.asked, r.status, r.body, r.header.Get("Location"))
+}
 
 // json reads a member of the answer.
 func (r reply) json(name string) string {
