@@ -14,10 +14,25 @@ import (
 
 // form reads the form of a request that programs make, and takes it from the budget of the address that it comes from.
 func (s *Server) form(w http.ResponseWriter, r *http.Request) (params, error) {
-	if err := s.limits.take(s.Now(), "address "+s.address(r)); err != nil {
+	if err := s.fromAddress(r); err != nil {
 		return nil, err
 	}
 	return readForm(w, r)
+}
+
+// fromAddress takes a request from the budget of the network that it comes from.
+func (s *Server) fromAddress(r *http.Request) error {
+	return s.limits.take(s.Now(), "address "+network(s.address(r)))
+}
+
+// network is the part of an address that its owner cannot change at will: of IPv6, the first 64 bits.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Is4() {
+		return address
+	}
+	p, _ := a.Prefix(64) // which every IPv6 address has
+	return p.String()
 }
 
 // formText reads the body of a form that a person sends.

@@ -167,14 +167,20 @@ func Clients(q db.Querier, org int64) ([]Client, error) {
 
 // ClientByID finds an organisation's app; client_not_found. With org 0, any organisation's.
 func ClientByID(q db.Querier, org int64, c id.Client) (Client, error) {
-	found, err := db.One(q, scanClient, `SELECT `+clientColumns+` FROM oauth_clients c WHERE c.id = $1 AND ($2 = 0 OR c.org_id = $2) AND c.deleted_at IS NULL`, c, org)
-	if errors.Is(err, db.ErrNoRow) {
-		return Client{}, problem.New(problem.NotFound, "client_not_found", "There is no app %.64q here.", c)
-	}
+	found, err := clientNamed(q, org, c)
 	if err != nil {
 		return Client{}, err
 	}
 	return found, found.readSecrets(q)
+}
+
+// clientNamed is ClientByID without what is known of the secrets.
+func clientNamed(q db.Querier, org int64, c id.Client) (Client, error) {
+	found, err := db.One(q, scanClient, `SELECT `+clientColumns+` FROM oauth_clients c WHERE c.id = $1 AND (c.org_id = $2 OR $2 = 0) AND c.deleted_at IS NULL`, c, org)
+	if errors.Is(err, db.ErrNoRow) {
+		return Client{}, problem.New(problem.NotFound, "client_not_found", "There is no app %.64q here.", c)
+	}
+	return found, err
 }
 
 // UpdateClient changes an app to what the input says. version is the one that the caller saw, 0 for any; version_mismatch (412), client_not_found.
@@ -197,12 +203,15 @@ func (g *Registry) UpdateClient(tx *db.Tx, org int64, c id.Client, in ClientInpu
 	}
 	now.UpdatedAt = tx.Now()
 	now.Version++
-	_, err = tx.Exec(`UPDATE oauth_clients SET name = $1, auth_method = $2, redirects = $3, scopes = $4, grant_types = $5, jwks = $6, require_par = $7,
-		require_dpop = $8, version = $9, updated_at = $10 WHERE client_no = $11`,
+	n, err := tx.Exec(`UPDATE oauth_clients SET name = $1, auth_method = $2, redirects = $3, scopes = $4, grant_types = $5, jwks = $6, require_par = $7,
+		require_dpop = $8, version = $9, updated_at = $10 WHERE client_no = $11 AND version = $12 AND deleted_at IS NULL`,
 		now.Name, now.AuthMethod, encoded(now.Redirects), now.Scopes.String(), encoded(now.GrantTypes), now.JWKS, now.RequirePAR, now.RequireDPoP,
-		now.Version, tx.Micros(), now.No)
+		now.Version, tx.Micros(), now.No, was.Version)
 	if err != nil {
 		return Client{}, fmt.Errorf("change client: %w", err)
+	}
+	if n == 0 { // another node was quicker
+		return Client{}, problem.New(problem.Precondition, "version_mismatch", "The app was changed at this moment; read it again and repeat.")
 	}
 	return now, audit.Append(tx, by.Entry(org, "client.changed", string(c), map[string]any{"scopes": now.Scopes.String()}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,40 +29,75 @@ type shown struct {
 	basic  bool   // whether a failure is answered with WWW-Authenticate
 }
 
-// client finds out which client a request is from and whether it is (RFC 6749 §2.3). A client uses the method that it is registered for, and no other.
-func (s *Server) client(ctx context.Context, r *http.Request, p params) (Client, error) {
+// exchange is a request from a client that has shown who it is.
+type exchange struct {
+	client Client
+	params params
+	key    string // the thumbprint of the key that the request proves (RFC 9449), "" for none
+	once   []once // what came with it and is good once
+}
+
+// once is something that is good once: an assertion or a proof.
+type once struct {
+	seen  []byte
+	until time.Time
+	again error // what is said when it was seen before
+}
+
+// prove remembers what came with the request and is good once, in the transaction that does what the request asks for. It fails when something was
+// seen before. A request that is refused after it leaves it remembered.
+func (x *exchange) prove(tx *db.Tx) error {
+	for _, o := range x.once {
+		n, err := tx.Exec(`INSERT INTO oauth_proofs (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, o.seen, o.until.UnixMicro())
+		if err != nil {
+			return fmt.Errorf("remember proof: %w", err)
+		}
+		if n == 0 {
+			return o.again
+		}
+	}
+	return nil
+}
+
+// authenticated finds out which client a request is from and whether it is (RFC 6749 §2.3), and takes the request from the client's budget: only then,
+// so that nobody can use up another's. A client uses the method that it is registered for, and no other.
+func (s *Server) authenticated(r *http.Request, p params) (*exchange, error) {
 	sh, err := showing(r, p)
 	if err != nil {
-		return Client{}, err
+		return nil, err
 	}
-	if err := s.limits.take(s.Now(), "client "+sh.id); err != nil {
-		return Client{}, err
+	x := &exchange{params: p}
+	if err := s.identify(r.Context(), x, sh); err != nil {
+		return nil, err
 	}
+	return x, s.limits.take(s.Now(), "client "+string(x.client.ID))
+}
+
+// identify holds what a request shows against what is known of the client.
+func (s *Server) identify(ctx context.Context, x *exchange, sh shown) error {
 	refused := &fault{code: "invalid_client", description: "The client is unknown, or has not shown that it is who it says.", status: http.StatusUnauthorized}
 	if sh.basic {
 		refused.header = map[string]string{"WWW-Authenticate": `Basic realm="stagedoor", charset="UTF-8"`}
 	}
-	c, err := ClientByID(s.DB.Read(ctx), 0, id.Client(sh.id))
-	if problem.Is(err, "client_not_found") {
-		return Client{}, refused
+	c, err := clientNamed(s.DB.Read(ctx), 0, id.Client(sh.id))
+	switch {
+	case problem.Is(err, "client_not_found") || err == nil && sh.method != c.AuthMethod:
+		return refused
+	case err != nil:
+		return err
 	}
-	if err != nil {
-		return Client{}, err
-	}
-	if sh.method != c.AuthMethod {
-		return Client{}, refused
-	}
+	x.client = c
 	switch c.AuthMethod {
 	case Public:
-		return c, nil
+		return nil
 	case PrivateKey:
-		return c, s.asserted(ctx, c, sh.secret, refused)
+		return s.asserted(x, sh.secret, refused)
 	}
 	ok, err := s.Registry.knows(s.DB.Read(ctx), &c, sh.secret, s.Now())
 	if err == nil && !ok {
 		err = refused
 	}
-	return c, err
+	return err
 }
 
 // showing reads which client a request says it is from, and by which method. Two at once are refused (RFC 6749 §2.3).
@@ -120,28 +156,12 @@ func basic(header []string) (user, secret string, ok bool) {
 }
 
 // asserted checks a client's assertion, which is good once.
-func (s *Server) asserted(ctx context.Context, c Client, jwt string, refused error) error {
-	seen, until, err := proof.Assertion(jwt, c.JWKS, string(c.ID), s.Issuer, s.Now())
+func (s *Server) asserted(x *exchange, jwt string, refused error) error {
+	seen, until, err := proof.Assertion(jwt, x.client.JWKS, string(x.client.ID), s.Issuer, s.Now())
 	var wrong *proof.Error
 	if errors.As(err, &wrong) {
 		return refused
 	}
-	if err != nil {
-		return err
-	}
-	first := false
-	err = s.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-		first, err = remember(tx, seen, until)
-		return err
-	})
-	if err == nil && !first {
-		err = refused
-	}
+	x.once = append(x.once, once{seen, until, refused})
 	return err
-}
-
-// remember notes that something was seen that is good once, until it would not be good anyway. It reports false when it was seen before.
-func remember(tx *db.Tx, seen []byte, until time.Time) (first bool, err error) {
-	n, err := tx.Exec(`INSERT INTO oauth_proofs (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, seen, until.UnixMicro())
-	return n == 1, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -39,11 +40,12 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, req request, c *Cli
 // keep writes a request down under a secret that is good once.
 func (s *Server) keep(ctx context.Context, kind string, c *Client, session int64, req request, life time.Duration) (string, error) {
 	secret := id.Secret("")
-	err := s.DB.Write(ctx, "", func(tx *db.Tx) error {
-		return tx.Later(`INSERT INTO oauth_requests (hash, kind, org_id, client_no, session_no, parameters, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			hash(secret), kind, c.Org, c.No, session, req.encode(), tx.Micros(), tx.Now().Add(life).UnixMicro())
-	})
-	return secret, err
+	return secret, s.DB.Write(ctx, "", func(tx *db.Tx) error { return keep(tx, kind, secret, c, session, req, life) })
+}
+
+func keep(tx *db.Tx, kind, secret string, c *Client, session int64, req request, life time.Duration) error {
+	return tx.Later(`INSERT INTO oauth_requests (hash, kind, org_id, client_no, session_no, parameters, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		hash(secret), kind, c.Org, c.No, session, req.encode(), tx.Micros(), tx.Now().Add(life).UnixMicro())
 }
 
 var errNotKept = errors.New("no such request, or it was used")
@@ -51,7 +53,7 @@ var errNotKept = errors.New("no such request, or it was used")
 // use takes a kept request: one conditional UPDATE, so of any who try only one gets it.
 func use(tx *db.Tx, kind, secret string, client, session int64) (request, error) {
 	var req request
-	text, err := db.One(tx, db.Value[string], `UPDATE oauth_requests SET used_at = $1 WHERE hash = $2 AND kind = $3 AND session_no = $4 AND ($5 = 0 OR client_no = $5)
+	text, err := db.One(tx, db.Value[string], `UPDATE oauth_requests SET used_at = $1 WHERE hash = $2 AND kind = $3 AND session_no = $4 AND (client_no = $5 OR $5 = 0)
 		AND used_at IS NULL AND expires_at > $1 RETURNING parameters`, tx.Micros(), hash(secret), kind, session, client)
 	if errors.Is(err, db.ErrNoRow) {
 		return req, errNotKept
@@ -110,10 +112,13 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		if req, err = use(tx, "consent", a.request, 0, person.Session); err != nil {
 			return err
 		}
+		if req.Device != "" {
+			return errNotKept // the page was about something else
+		}
 		say, err = s.answered(tx, req, a, person, audit.By{Actor: string(person.ID), Address: s.address(r)})
 		return err
 	})
-	if errors.Is(err, errNotKept) {
+	if errors.Is(err, errNotKept) || problem.Is(err, "client_not_found") {
 		s.Front.Say(w, r, http.StatusForbidden, "This page was used already", "Go back to the app and begin again.")
 		return
 	}
@@ -121,12 +126,12 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 		s.say(w, r, err)
 		return
 	}
-	s.redirect(w, r, req, say)
+	s.redirect(w, req, say)
 }
 
 // answered does what the person said and returns what the client is told.
 func (s *Server) answered(tx *db.Tx, req request, a answer, person *Person, by audit.By) (url.Values, error) {
-	c, err := ClientByID(tx, 0, req.Client)
+	c, err := clientNamed(tx, 0, req.Client)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -69,10 +70,11 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) newDevice(r *http.Request, p params) (code, typed string, err error) {
-	c, err := s.client(r.Context(), r, p)
+	x, err := s.authenticated(r, p)
 	if err != nil {
 		return "", "", err
 	}
+	c := x.client
 	if !c.may(DeviceCode) {
 		return "", "", bad("unauthorized_client", "This client is not registered for device codes.")
 	}
@@ -86,6 +88,9 @@ func (s *Server) newDevice(r *http.Request, p params) (code, typed string, err e
 	}
 	code, typed = id.Secret(devicePrefix), newUserCode()
 	err = s.DB.Write(r.Context(), "", func(tx *db.Tx) error {
+		if err := x.prove(tx); err != nil {
+			return err
+		}
 		return tx.Later(`INSERT INTO oauth_devices (hash, user_code, org_id, client_no, scopes, thumbprint, resource, state, grant_no, granted, poll_every, created_at,
 			expires_at) VALUES ($1, $2, $3, $4, $5, '', $6, 'pending', 0, '', $7, $8, $9)`,
 			hash(code), s.userCodeHash(typed), c.Org, c.No, scopes, resource, int64(pollEvery/time.Second), tx.Micros(), tx.Now().Add(s.DeviceLife).UnixMicro())
@@ -121,37 +126,30 @@ func scanDevice(r db.Rows) (d waiting, err error) {
 }
 
 // exchangeDevice is a device's question whether somebody has allowed it (RFC 8628 §3.4, §3.5).
-func (s *Server) exchangeDevice(ctx context.Context, x *exchange) (t tokens, err error) {
+func (s *Server) exchangeDevice(ctx context.Context, x *exchange) (tokens, error) {
 	code := x.params["device_code"]
 	if code == "" {
-		return t, invalidRequest("device_code is missing.")
+		return tokens{}, invalidRequest("device_code is missing.")
 	}
-	var refused error
-	err = s.DB.Write(ctx, "", func(tx *db.Tx) error {
-		t, refused = tokens{}, nil
+	return s.give(ctx, x, func(tx *db.Tx) (t tokens, refused, err error) {
 		d, err := db.One(tx, scanDevice, `SELECT `+deviceColumns+` FROM oauth_devices WHERE hash = $1`, hash(code))
 		switch {
 		case errors.Is(err, db.ErrNoRow) || err == nil && d.client != x.client.No:
-			refused = invalidGrant("The device code is not known, or not this client's.")
-			return nil
+			return t, invalidGrant("The device code is not known, or not this client's."), nil
 		case err != nil:
-			return err
+			return t, nil, err
 		case d.expires <= tx.Micros():
-			refused = bad("expired_token", "The device code is too old. Begin again.")
+			return t, bad("expired_token", "The device code is too old. Begin again."), nil
 		case d.state == "denied":
-			refused = bad("access_denied", "The person did not allow it.")
+			return t, bad("access_denied", "The person did not allow it."), nil
 		case d.state == "used":
-			refused = invalidGrant("The device code was used already.")
+			return t, invalidGrant("The device code was used already."), nil
 		case d.state == "pending":
 			refused, err = d.poll(tx)
-			return err
-		default:
-			t, refused, err = s.redeemDevice(tx, x, d)
-			return err
+			return t, refused, err
 		}
-		return nil
+		return s.redeemDevice(tx, x, d)
 	})
-	return t, errors.Join(err, refused)
 }
 
 // poll notes that a device has asked. One that asks too often has to ask less often from then on.
@@ -180,7 +178,7 @@ func (s *Server) redeemDevice(tx *db.Tx, x *exchange, d waiting) (t tokens, refu
 	if err != nil {
 		return t, nil, err
 	}
-	t, _, err = s.begin(tx, x, g, d.granted, d.resource)
+	t, _, err = s.begin(tx, x, g, d.granted&g.Scopes, d.resource)
 	return t, nil, err
 }
 
@@ -213,8 +211,12 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	person, err := s.Front.Person(r)
-	if err != nil || person == nil {
-		s.devicePage(w, r)
+	if err != nil {
+		s.say(w, r, err)
+		return
+	}
+	if person == nil {
+		s.Front.SignIn(w, r, "/oauth/device") // this address takes a form only
 		return
 	}
 	if !s.Front.Genuine(r, form["csrf"]) {
@@ -222,7 +224,7 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	private(w)
-	for _, name := range []string{"person " + string(person.ID), "address " + s.address(r)} {
+	for _, name := range []string{"person " + string(person.ID), "address " + network(s.address(r))} {
 		if err := s.codes.take(s.Now(), name); err != nil {
 			var f *fault
 			if errors.As(err, &f) {
@@ -258,7 +260,7 @@ func (s *Server) askForDevice(w http.ResponseWriter, r *http.Request, d waiting,
 		s.say(w, r, err)
 		return
 	}
-	req := request{Client: c.ID, Scopes: d.scopes.String(), State: typed}
+	req := request{Client: c.ID, Scopes: d.scopes.String(), Device: typed}
 	secret, err := s.keep(r.Context(), "consent", &c, person.Session, req, consentLife)
 	if err != nil {
 		s.say(w, r, err)
@@ -284,10 +286,13 @@ func (s *Server) deviceConsent(w http.ResponseWriter, r *http.Request) {
 	allowed := false
 	err = s.DB.Configure(r.Context(), func(tx *db.Tx) error {
 		req, err := use(tx, "consent", a.request, 0, person.Session)
+		if err == nil && req.Device == "" {
+			err = errNotKept // the page was about something else
+		}
 		if err != nil {
 			return err
 		}
-		c, err := ClientByID(tx, 0, req.Client)
+		c, err := clientNamed(tx, 0, req.Client)
 		if err != nil {
 			return err
 		}
@@ -300,7 +305,7 @@ func (s *Server) deviceConsent(w http.ResponseWriter, r *http.Request) {
 			state = "approved"
 		}
 		n, err := tx.Exec(`UPDATE oauth_devices SET state = $1, grant_no = $2, granted = $3 WHERE user_code = $4 AND client_no = $5 AND state = 'pending' AND expires_at > $6`,
-			state, g.No, g.Scopes.String(), s.userCodeHash(req.State), c.No, tx.Micros())
+			state, g.No, g.Scopes.String(), s.userCodeHash(req.Device), c.No, tx.Micros())
 		if err == nil && n == 0 {
 			err = errNotKept
 		}
@@ -308,7 +313,7 @@ func (s *Server) deviceConsent(w http.ResponseWriter, r *http.Request) {
 	})
 	private(w)
 	switch {
-	case errors.Is(err, errNotKept):
+	case errors.Is(err, errNotKept) || problem.Is(err, "client_not_found"):
 		s.Front.Say(w, r, http.StatusForbidden, "This page was used already", "Begin again with the code that the device shows.")
 	case err != nil:
 		s.say(w, r, err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/proof"
 )
@@ -22,13 +21,7 @@ func (s *Server) boundTo(r *http.Request, x *exchange) error {
 		return s.invalidProof(err)
 	}
 	x.key = got.Thumbprint
-	x.proven = func(tx *db.Tx) error {
-		first, err := remember(tx, got.Seen, got.Until)
-		if err == nil && !first {
-			err = bad("invalid_dpop_proof", "This proof was used before. Make a new one for each request.")
-		}
-		return err
-	}
+	x.once = append(x.once, once{got.Seen, got.Until, s.invalidProof(usedBefore())})
 	return nil
 }
 
@@ -49,15 +42,12 @@ func (s *Server) Proven(r *http.Request, token, thumbprint string) error {
 	if err != nil {
 		return s.unproven(err)
 	}
-	first := false
-	err = s.DB.Write(r.Context(), "", func(tx *db.Tx) (err error) {
-		first, err = remember(tx, got.Seen, got.Until)
-		return err
-	})
-	if err == nil && !first {
-		err = s.unproven(&proof.Error{Code: "invalid_dpop_proof", Detail: "This proof was used before. Make a new one for each request."})
-	}
-	return err
+	x := exchange{once: []once{{got.Seen, got.Until, s.unproven(usedBefore())}}}
+	return s.DB.Write(r.Context(), "", x.prove)
+}
+
+func usedBefore() error {
+	return &proof.Error{Code: "invalid_dpop_proof", Detail: "This proof was used before. Make a new one for each request."}
 }
 
 // unproven is what a resource says of a bad proof (RFC 9449 §7.1, §9).

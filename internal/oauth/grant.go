@@ -153,7 +153,11 @@ func (g *Registry) newGrant(tx *db.Tx, c *Client, org, user int64, scopes scope.
 	}
 	var err error
 	gr.No, err = db.One(tx, db.Value[int64], `INSERT INTO oauth_grants (org_id, id, client_no, user_no, scopes, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, 1, $6, $6) RETURNING grant_no`, org, gr.ID, c.No, user, scopes.String(), tx.Micros())
+		VALUES ($1, $2, $3, $4, $5, 1, $6, $6) ON CONFLICT (client_no, user_no, org_id) WHERE revoked_at IS NULL DO NOTHING RETURNING grant_no`,
+		org, gr.ID, c.No, user, scopes.String(), tx.Micros())
+	if errors.Is(err, db.ErrNoRow) { // another node was quicker
+		return g.allow(tx, c, org, user, scopes, by)
+	}
 	if err != nil {
 		return Grant{}, fmt.Errorf("make grant: %w", err)
 	}

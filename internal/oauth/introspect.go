@@ -35,23 +35,30 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	c, err := s.client(r.Context(), r, p)
-	switch {
-	case err == nil && c.AuthMethod == Public:
-		err = &fault{code: "invalid_client", description: "Only a client with a secret or key can ask about tokens.", status: http.StatusUnauthorized}
-	case err == nil && p["token"] == "":
-		err = invalidRequest("token is missing.")
-	}
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	found, err := s.about(s.DB.Read(r.Context()), &c, p["token"])
+	found, err := s.introspected(r, p)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	s.answer(w, http.StatusOK, found)
+}
+
+func (s *Server) introspected(r *http.Request, p params) (introspection, error) {
+	x, err := s.authenticated(r, p)
+	switch {
+	case err != nil:
+		return introspection{}, err
+	case x.client.AuthMethod == Public:
+		return introspection{}, &fault{code: "invalid_client", description: "Only a client with a secret or key can ask about tokens.", status: http.StatusUnauthorized}
+	case p["token"] == "":
+		return introspection{}, invalidRequest("token is missing.")
+	}
+	if len(x.once) > 0 { // only an assertion needs a write
+		if err := s.DB.Write(r.Context(), "", x.prove); err != nil {
+			return introspection{}, err
+		}
+	}
+	return s.about(s.DB.Read(r.Context()), &x.client, p["token"])
 }
 
 // about looks a token up as both kinds, whatever it is, so that the time says nothing.
@@ -74,12 +81,8 @@ func (s *Server) about(q db.Querier, c *Client, token string) (introspection, er
 			in.Type, in.Cnf = "DPoP", &confirmation{b.Thumbprint}
 		}
 	case refreshErr == nil && h.client == c.No && h.used == nil && !h.revoked && h.expires > s.Now().UnixMicro():
-		g, err := GrantByID(q, h.org, h.grant.ID)
-		if err != nil {
-			return in, err
-		}
-		user, org = g.UserNo, h.org
-		in = introspection{Active: true, Scope: (h.scopes & h.grant.Scopes).String(), Exp: h.expires / 1e6, Iat: h.created / 1e6, Aud: h.resource}
+		user, org = h.grant.UserNo, h.org
+		in = introspection{Active: true, Scope: (h.scopes & h.grant.Scopes & c.Scopes).String(), Exp: h.expires / 1e6, Iat: h.created / 1e6, Aud: h.resource}
 		if h.thumbprint != "" {
 			in.Cnf = &confirmation{h.thumbprint}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 )
 
 // requestURI is how the names of pushed requests begin (RFC 9126 §2.2).
@@ -32,14 +33,14 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) takePush(r *http.Request, p params) (string, error) {
-	c, err := s.client(r.Context(), r, p)
+	x, err := s.authenticated(r, p)
 	if err != nil {
 		return "", err
 	}
 	if p["request_uri"] != "" {
 		return "", invalidRequest("request_uri cannot be pushed.") // RFC 9126 §2.1
 	}
-	req, err := s.check(&c, p)
+	req, err := s.check(&x.client, p)
 	var l *lost
 	if errors.As(err, &l) {
 		return "", invalidRequest("redirect_uri is missing, or is none that the client has registered.")
@@ -47,30 +48,22 @@ func (s *Server) takePush(r *http.Request, p params) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	x := &exchange{client: c, params: p}
 	if err := s.boundTo(r, x); err != nil {
 		return "", err
 	}
-	if x.key != "" { // RFC 9449 §10.1
-		if req.Proof != "" && req.Proof != x.key {
-			return "", bad("invalid_dpop_proof", "dpop_jkt is another key than the one that is proven.")
-		}
+	if x.key != "" && req.Proof != "" && req.Proof != x.key { // RFC 9449 §10.1
+		return "", bad("invalid_dpop_proof", "dpop_jkt is another key than the one that is proven.")
+	}
+	if x.key != "" {
 		req.Proof = x.key
-		if err := s.DB.Write(r.Context(), "", x.prove); err != nil {
-			return "", err
+	}
+	secret := id.Secret("")
+	err = s.DB.Write(r.Context(), "", func(tx *db.Tx) error {
+		if err := x.prove(tx); err != nil {
+			return err
 		}
-	}
-	secret, err := s.keep(r.Context(), "pushed", &c, 0, req, s.PushLife)
-	return requestURI + secret, err
-}
-
-// park keeps a request of a person who has to sign in first, as if it had been pushed.
-func (s *Server) park(ctx context.Context, req request) (string, error) {
-	c, err := ClientByID(s.DB.Read(ctx), 0, req.Client)
-	if err != nil {
-		return "", err
-	}
-	secret, err := s.keep(ctx, "pushed", &c, 0, req, consentLife)
+		return keep(tx, "pushed", secret, &x.client, 0, req, s.PushLife)
+	})
 	return requestURI + secret, err
 }
 

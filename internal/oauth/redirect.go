@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -97,7 +98,7 @@ func origin(uri string) string {
 	if err != nil {
 		return ""
 	}
-	if u.Scheme != "https" && u.Scheme != "http" {
+	if u.Scheme != "https" && u.Scheme != "http" || strings.Contains(u.Hostname(), ":") { // CSP has no way to write an IPv6 address
 		return u.Scheme + ":"
 	}
 	return u.Scheme + "://" + u.Host
@@ -113,4 +114,28 @@ func hostOf(uri string) string {
 		return u.Scheme
 	}
 	return u.Host
+}
+
+// redirect answers the client: what is said, the state as it came, and who says it (RFC 9207). The redirect URI stays as it is, byte for byte.
+func (s *Server) redirect(w http.ResponseWriter, req request, say url.Values) {
+	say.Set("iss", s.Issuer)
+	if req.State != "" {
+		say.Set("state", req.State)
+	}
+	join := "?"
+	if strings.Contains(req.Redirect, "?") {
+		join = "&"
+	}
+	private(w)
+	w.Header().Set("Location", req.Redirect+join+say.Encode())
+	w.WriteHeader(http.StatusSeeOther) // 303: what was posted here is not posted there (RFC 9700 §4.12)
+}
+
+// private keeps a page or redirect from caches, frames and Referer headers.
+func private(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }

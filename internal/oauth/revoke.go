@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 )
 
@@ -14,12 +15,12 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	c, err := s.client(r.Context(), r, p)
+	x, err := s.authenticated(r, p)
 	if err == nil && p["token"] == "" {
 		err = invalidRequest("token is missing.")
 	}
 	if err == nil {
-		err = s.end(r, &c, p["token"])
+		err = s.end(r, x, p["token"])
 	}
 	if err != nil {
 		s.refuse(w, r, err)
@@ -29,15 +30,19 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 }
 
 // end ends a token of the client's. One that is unknown is as good as ended (§2.2); another client's is left alone, and the client told (§2.1).
-func (s *Server) end(r *http.Request, c *Client, token string) error {
+func (s *Server) end(r *http.Request, x *exchange, token string) error {
+	c := &x.client
 	foreign := false
 	err := s.DB.Write(r.Context(), "", func(tx *db.Tx) error {
+		if err := x.prove(tx); err != nil {
+			return err
+		}
 		h, err := refreshOf(tx, token)
 		if err == nil {
 			if foreign = h.client != c.No; foreign {
 				return nil
 			}
-			_, err := endFamily(tx, h.no, "revoked_by_client")
+			_, _, err := endFamily(tx, h.no, "revoked_by_client", audit.By{Actor: string(c.ID), Address: s.address(r)})
 			return err
 		}
 		if !errors.Is(err, db.ErrNoRow) {

@@ -9,51 +9,66 @@ import (
 )
 
 const (
-	sweepEvery = 5 * time.Second // how long an answer stays sealed beyond its grace
-	sweepStep  = 1000            // rows in one transaction
+	blankEvery  = 5 * time.Second // how long an answer stays sealed beyond its grace
+	forgetEvery = time.Minute
+	sweepStep   = 1000 // rows in one transaction
 )
 
 // Run forgets what has had its time, until ctx ends.
 func (s *Server) Run(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
+	blank, forget := time.NewTicker(blankEvery), time.NewTicker(forgetEvery)
+	defer blank.Stop()
+	defer forget.Stop()
 	for {
+		do := s.blank
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-blank.C:
+		case <-forget.C:
+			do = s.forget
 		}
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Warn("sweep tokens", "error", err)
 		}
 	}
 }
 
-// sweeps forget rows by their primary keys. Codes are kept for a day after their end, and refresh tokens that were used until they would have
-// ended anyway: so that a second use is known for one.
-var sweeps = []struct {
-	table, key, end string
-	later           time.Duration
-}{
-	{"oauth_access_tokens", "hash", "expires_at", time.Hour},
-	{"oauth_codes", "hash", "expires_at", 24 * time.Hour},
-	{"oauth_requests", "hash", "expires_at", 0},
-	{"oauth_devices", "hash", "expires_at", time.Hour},
-	{"oauth_proofs", "hash", "expires_at", 0},
-	{"oauth_refresh_tokens", "hash", "expires_at", time.Hour},
-	{"oauth_families", "family_no", "expires_at", time.Hour},
-}
-
 // Sweep forgets what has had its time, in steps.
 func (s *Server) Sweep(ctx context.Context) error {
-	for _, w := range sweeps {
-		statement := `DELETE FROM ` + w.table + ` WHERE ` + w.key + ` IN (SELECT ` + w.key + ` FROM ` + w.table + ` WHERE ` + w.end + ` <= $1 LIMIT $2)`
-		if err := s.steps(ctx, statement, w.later); err != nil {
+	if err := s.blank(ctx); err != nil {
+		return err
+	}
+	return s.forget(ctx)
+}
+
+// blank forgets the answers to refreshes whose grace is over.
+func (s *Server) blank(ctx context.Context) error {
+	return s.steps(ctx, `UPDATE oauth_refresh_tokens SET successor = NULL WHERE hash IN (
+		SELECT hash FROM oauth_refresh_tokens WHERE successor IS NOT NULL AND successor_until <= $1 LIMIT $2)`, 0)
+}
+
+// forget deletes rows some time after their end, by their primary keys. Codes are kept for a day after it, and refresh tokens that were used until they
+// would have ended anyway: so that a second use is known for one. A family stays for the access tokens that it gave at its very end.
+func (s *Server) forget(ctx context.Context) error {
+	for _, f := range []struct {
+		table, key string
+		later      time.Duration
+	}{
+		{"oauth_access_tokens", "hash", time.Hour},
+		{"oauth_codes", "hash", 24 * time.Hour},
+		{"oauth_requests", "hash", 0},
+		{"oauth_devices", "hash", time.Hour},
+		{"oauth_proofs", "hash", 0},
+		{"oauth_refresh_tokens", "hash", time.Hour},
+		{"oauth_families", "family_no", s.AccessLife + time.Hour},
+	} {
+		statement := `DELETE FROM ` + f.table + ` WHERE ` + f.key + ` IN (SELECT ` + f.key + ` FROM ` + f.table + ` WHERE expires_at <= $1 LIMIT $2)`
+		if err := s.steps(ctx, statement, f.later); err != nil {
 			return err
 		}
 	}
-	return s.steps(ctx, `UPDATE oauth_refresh_tokens SET successor = NULL WHERE hash IN (
-		SELECT hash FROM oauth_refresh_tokens WHERE successor IS NOT NULL AND successor_until <= $1 LIMIT $2)`, 0)
+	return nil
 }
 
 // steps runs a statement until it finds no more than a step's rows.
