@@ -51,6 +51,23 @@ func ByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
 	return l, nil
 }
 
+// PublicByID is ByID for people outside of the organisation: see [Filter].Public.
+func PublicByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
+	l, err := ByID(q, org, listing)
+	if err != nil {
+		return Listing{}, err
+	}
+	if l.Status != Active && l.Status != SoldOut {
+		return Listing{}, errNotFound()
+	}
+	if _, err := event.PublicByID(q, org, l.EventID); problem.Is(err, "event_not_found") {
+		return Listing{}, errNotFound()
+	} else if err != nil {
+		return Listing{}, err
+	}
+	return l, nil
+}
+
 func errNotFound() error {
 	return problem.New(problem.NotFound, "listing_not_found", "There is no such listing here.")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -146,7 +147,7 @@ func (a *API) listDeliveries(ctx context.Context, c *call, in *deliveryListInput
 		}
 		f.Before = last.Seq
 	}
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return out, err
 	}
@@ -185,7 +186,7 @@ func (a *API) delivery(ctx context.Context, c *call, in *deliveryPath) (answer[d
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
@@ -201,11 +202,14 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
 	if err := a.Engine.Redeliver(tx, e, which); err != nil {
+		return answer[deliveryJSON]{}, err
+	}
+	if err := audit.Append(tx, c.by().Entry(c.Org, "delivery.redelivered", which.String(), map[string]any{"webhook": e.ID})); err != nil {
 		return answer[deliveryJSON]{}, err
 	}
 	r, err := a.Engine.LookupIn(tx, e, which)
@@ -216,11 +220,11 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 }
 
 func (a *API) testWebhook(tx *db.Tx, c *call, in *WebhookPath) (answer[deliveryJSON], error) {
-	f, err := a.Endpoints.Ping(tx, c.Org, id.Webhook(in.ID))
+	f, err := a.Endpoints.Ping(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[deliveryJSON]{}, err
 	}
@@ -254,10 +258,14 @@ type recoveredJSON struct {
 }
 
 func (a *API) recover(tx *db.Tx, c *call, in *recoverInput) (answer[recoveredJSON], error) {
-	e, err := a.Endpoints.Get(tx, c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(tx, c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[recoveredJSON]{}, err
 	}
 	n, err := a.Engine.Recover(tx, e, in.Body.Since)
-	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, err
+	if err != nil {
+		return answer[recoveredJSON]{}, err
+	}
+	done := c.by().Entry(c.Org, "webhook.recovered", string(e.ID), map[string]any{"since": instant(in.Body.Since), "recovered": n})
+	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, audit.Append(tx, done)
 }

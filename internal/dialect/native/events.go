@@ -85,7 +85,7 @@ type eventFiltersJSON struct {
 
 func (a *API) listEvents(ctx context.Context, c *call, in *eventListInput) (answer[list[eventJSON, eventFiltersJSON]], error) {
 	var out answer[list[eventJSON, eventFiltersJSON]]
-	f := event.Filter{Venue: in.Venue, Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder, Limit: in.Limit}
+	f := event.Filter{Public: c.Attendee, Venue: in.Venue, Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder, Limit: in.Limit}
 	at, err := in.place(c, "events", f)
 	if err != nil {
 		return out, err
@@ -119,7 +119,7 @@ type EventPath struct {
 
 func (a *API) event(ctx context.Context, c *call, in *EventPath) (answer[eventJSON], error) {
 	q := a.DB.Read(ctx)
-	e, err := event.ByID(q, c.Org, id.Event(in.EventID))
+	e, err := c.event(q, id.Event(in.EventID))
 	if err != nil {
 		return answer[eventJSON]{}, err
 	}

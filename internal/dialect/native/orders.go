@@ -111,7 +111,7 @@ func (a *API) orderDone(tx *db.Tx, c *call, o order.Order, f *fact.Fact, message
 	}
 	w := &out.body.Webhook
 	w.Event, _ = set.EventName("portal", told)
-	w.Sent = f != nil && set.Subscribed(c.Org, "portal", w.Event)
+	w.Sent = f != nil && set.Wants("portal", f)
 	return out, nil
 }
 
@@ -133,6 +133,9 @@ func (in *orderInput) writeKey() string { return in.Body.EventID }
 
 func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
 	b := in.Body
+	if err := c.mayOrder(tx, id.Event(b.EventID), b.Customer.Email); err != nil {
+		return answer[orderDoneJSON]{}, err
+	}
 	input := order.Input{
 		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
 		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
@@ -186,6 +189,9 @@ type OrderPath struct {
 
 func (a *API) order(ctx context.Context, c *call, in *OrderPath) (answer[orderJSON], error) {
 	o, err := order.ByID(a.DB.Read(ctx), c.Org, id.Order(in.OrderID))
+	if err == nil {
+		err = c.mayRead(o)
+	}
 	if err != nil {
 		return answer[orderJSON]{}, err
 	}
@@ -223,7 +229,7 @@ func (a *API) listOrders(ctx context.Context, c *call, in *orderListInput) (answ
 	if f.Before == "" {
 		f.Offset = at.offset
 	}
-	page, total, err := order.List(a.DB.Read(ctx), c.Org, f)
+	page, total, err := c.ordersOf(a.DB.Read(ctx), f)
 	if err != nil {
 		return out, err
 	}

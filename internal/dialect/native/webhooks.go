@@ -5,10 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type retryJSON struct {
@@ -80,6 +84,33 @@ func showWebhook(e *endpoint.Endpoint, now time.Time) answer[webhookJSON] {
 	return answer[webhookJSON]{body: newWebhook(e, now), version: e.Version}
 }
 
+// whose says which webhooks the request is about: an app has its own and knows of no others.
+func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant: c.GrantNo} }
+
+// sees is what a webhook that an app makes now may be told of. Who the request is from was found out a moment ago, and a grant takes its webhooks along
+// when it ends: so that none comes after it, what the grant and its person may do is looked up again, in a transaction that nobody else writes beside.
+func (c *call) sees(tx *db.Tx) (scope.Set, error) {
+	g, err := oauth.GrantByID(tx, c.Org, id.Grant(c.Credential))
+	if problem.Is(err, "grant_not_found") {
+		return 0, access.Invalid("What this token stands on has ended. Ask the person again.")
+	}
+	if err != nil {
+		return 0, err
+	}
+	sees := c.Scopes & g.Scopes
+	if c.UserNo != 0 {
+		role, err := org.RoleOf(tx, c.Org, c.UserNo)
+		if err != nil {
+			return 0, err
+		}
+		sees &= role.Allows()
+	}
+	if !sees.Has(scope.WebhooksManage) {
+		return 0, access.Invalid("What this token stands on allows no webhooks any more. Ask the person again.")
+	}
+	return sees, nil
+}
+
 type webhookListInput struct {
 	Paging
 }
@@ -92,7 +123,7 @@ func (a *API) listWebhooks(ctx context.Context, c *call, in *webhookListInput) (
 	if err != nil {
 		return out, err
 	}
-	page, total, err := a.Endpoints.List(a.DB.Read(ctx), c.Org, in.Limit, at.offset)
+	page, total, err := a.Endpoints.List(a.DB.Read(ctx), c.whose(), in.Limit, at.offset)
 	if err != nil {
 		return out, err
 	}
@@ -110,7 +141,7 @@ type WebhookPath struct {
 }
 
 func (a *API) webhook(ctx context.Context, c *call, in *WebhookPath) (answer[webhookJSON], error) {
-	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.Org, id.Webhook(in.ID))
+	e, err := a.Endpoints.Get(a.DB.Read(ctx), c.whose(), id.Webhook(in.ID))
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -163,7 +194,13 @@ func join(first, second error) error {
 }
 
 func (a *API) createWebhook(tx *db.Tx, c *call, _ *webhookInput, s endpoint.Spec) (answer[webhookJSON], error) {
-	e, err := a.Endpoints.Create(tx, c.Org, s)
+	var err error
+	if s.Grant = c.GrantNo; s.Grant != 0 {
+		if s.Sees, err = c.sees(tx); err != nil {
+			return answer[webhookJSON]{}, err
+		}
+	}
+	e, err := a.Endpoints.Create(tx, c.Org, s, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -229,7 +266,7 @@ func (a *API) changeWebhook(tx *db.Tx, c *call, in *webhookPatch, change endpoin
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
-	e, err := a.Endpoints.Update(tx, c.Org, id.Webhook(in.ID), change, version)
+	e, err := a.Endpoints.Update(tx, c.whose(), id.Webhook(in.ID), change, version)
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
@@ -246,7 +283,7 @@ func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answ
 	if err != nil {
 		return answer[none]{}, err
 	}
-	return answer[none]{}, a.Endpoints.Delete(tx, c.Org, id.Webhook(in.ID), version)
+	return answer[none]{}, a.Endpoints.Delete(tx, c.whose(), id.Webhook(in.ID), version, c.by())
 }
 
 type rotationJSON struct {
@@ -263,7 +300,7 @@ func (a *API) rotateSecret(tx *db.Tx, c *call, in *rotationInput, _ none) (answe
 	if in.Body != nil && in.Body.OverlapSeconds != nil {
 		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
 	}
-	e, err := a.Endpoints.Rotate(tx, c.Org, id.Webhook(in.ID), overlap)
+	e, err := a.Endpoints.Rotate(tx, c.whose(), id.Webhook(in.ID), overlap, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
