@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -57,6 +58,8 @@ type API struct {
 	huma     huma.API
 	work     chan struct{} // wakes Run
 	document []byte
+
+	permissions []Permission
 }
 
 // The collections.
@@ -93,13 +96,13 @@ func (a *API) routes() {
 	const events, inventory, orders, webhooks = "Events", "Inventory", "Orders", "Webhooks"
 
 	read(a, route{
-		method: "GET", path: eventsPath, scope: scope.EventsRead, id: "listEvents", tag: events, summary: "List events",
+		method: "GET", path: eventsPath, scope: scope.EventsRead, open: true, id: "listEvents", tag: events, summary: "List events",
 	}, a.listEvents)
 	write(a, route{
 		method: "POST", path: eventsPath, scope: scope.EventsWrite, id: "createEvent", tag: events, status: 201, summary: "Create an event",
 	}, a.createEvent)
 	read(a, route{
-		method: "GET", path: eventsPath + "/{eventId}", scope: scope.EventsRead, id: "getEvent", tag: events, summary: "Read an event",
+		method: "GET", path: eventsPath + "/{eventId}", scope: scope.EventsRead, open: true, id: "getEvent", tag: events, summary: "Read an event",
 	}, a.event)
 	write(a, route{
 		method: "PATCH", path: eventsPath + "/{eventId}", scope: scope.EventsWrite, id: "changeEvent", tag: events, summary: "Change an event",
@@ -119,13 +122,13 @@ func (a *API) routes() {
 	}, a.cancellation)
 
 	read(a, route{
-		method: "GET", path: inventoryPath, scope: scope.EventsRead, id: "listInventory", tag: inventory, summary: "List an event's inventory", errors: []int{404},
+		method: "GET", path: inventoryPath, scope: scope.EventsRead, open: true, id: "listInventory", tag: inventory, summary: "List an event's inventory", errors: []int{404},
 	}, a.listInventory)
 	write(a, route{
 		method: "POST", path: inventoryPath, scope: scope.EventsWrite, id: "createListing", tag: inventory, status: 201, summary: "Create a listing", errors: []int{404},
 	}, a.createListing)
 	read(a, route{
-		method: "GET", path: inventoryPath + "/{listingId}", scope: scope.EventsRead, id: "getListing", tag: inventory, summary: "Read a listing",
+		method: "GET", path: inventoryPath + "/{listingId}", scope: scope.EventsRead, open: true, id: "getListing", tag: inventory, summary: "Read a listing",
 	}, a.listing)
 	write(a, route{
 		method: "PATCH", path: inventoryPath + "/{listingId}", scope: scope.EventsWrite, id: "changeListing", tag: inventory, summary: "Change a listing",
@@ -137,10 +140,10 @@ func (a *API) routes() {
 	}, a.withdrawListing)
 
 	read(a, route{
-		method: "GET", path: ordersPath, scope: scope.TicketsRead, id: "listOrders", tag: orders, summary: "List orders, newest first",
+		method: "GET", path: ordersPath, scope: scope.TicketsRead, open: true, id: "listOrders", tag: orders, summary: "List orders, newest first",
 	}, a.listOrders)
 	write(a, route{
-		method: "POST", path: ordersPath, scope: scope.TicketsWrite, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
+		method: "POST", path: ordersPath, scope: scope.TicketsWrite, open: true, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
 		detail: "By `listingId` (recommended), or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
 	}, a.placeOrder)
 	write(a, route{
@@ -149,7 +152,7 @@ func (a *API) routes() {
 		errors: []int{404, 409},
 	}, a.changeOrder)
 	read(a, route{
-		method: "GET", path: ordersPath + "/{orderId}", scope: scope.TicketsRead, id: "getOrder", tag: orders, summary: "Read an order",
+		method: "GET", path: ordersPath + "/{orderId}", scope: scope.TicketsRead, open: true, id: "getOrder", tag: orders, summary: "Read an order",
 	}, a.order)
 	write(a, route{
 		method: "POST", path: ordersPath + "/{orderId}/refund", scope: scope.TicketsWrite, id: "refundOrder", tag: orders, summary: "Note a refund",
@@ -200,6 +203,18 @@ func (a *API) routes() {
 		summary: "Deliver again all that failed or was skipped since an instant",
 	}, a.recover)
 }
+
+// Permission says what a route asks of who uses it: a scope, or one of the others instead.
+type Permission struct {
+	Method, Path string // the path as the mux has it, with {names}
+	Scope        scope.Scope
+	Admin        bool // for who may administrate the organisation, with a credential of their own; never for an app
+	Own          bool // for a person, with a personal token
+	Attendees    bool // also for people without a role in the organisation, for what is public and what is theirs
+}
+
+// Permissions lists the routes of /api/v1 in the order in which they are registered. The documents themselves are for everybody and not among them.
+func (a *API) Permissions() []Permission { return slices.Clone(a.permissions) }
 
 func (a *API) serveDocument(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Content-Type"] = applicationJSON

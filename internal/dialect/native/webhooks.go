@@ -2,6 +2,7 @@ package native
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -106,7 +107,10 @@ func (c *call) sees(tx *db.Tx) (scope.Set, error) {
 		sees &= role.Allows()
 	}
 	if !sees.Has(scope.WebhooksManage) {
-		return 0, access.Invalid("What this token stands on allows no webhooks any more. Ask the person again.")
+		return 0, &problem.Error{
+			Kind: problem.Forbidden, Code: "insufficient_scope", Detail: "What this token stands on allows no webhooks any more. Ask the person again.",
+			Challenge: fmt.Sprintf(`error="insufficient_scope", scope="%s"`, scope.WebhooksManage), // RFC 6750 §3.1
+		}
 	}
 	return sees, nil
 }
