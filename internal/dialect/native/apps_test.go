@@ -29,12 +29,15 @@ func (f *front) Genuine(*http.Request, string) bool          { return true }
 func (f *front) SignIn(w http.ResponseWriter, _ *http.Request, _ string) {
 	w.WriteHeader(http.StatusTeapot)
 }
+
 func (f *front) Consent(w http.ResponseWriter, _ *http.Request, c oauth.Consent) {
 	fmt.Fprint(w, c.Request)
 }
+
 func (f *front) Code(w http.ResponseWriter, _ *http.Request, _, _ string, status int) {
 	w.WriteHeader(status)
 }
+
 func (f *front) Say(w http.ResponseWriter, _ *http.Request, status int, heading, sentence string) {
 	w.WriteHeader(status)
 	fmt.Fprint(w, heading, ": ", sentence)
