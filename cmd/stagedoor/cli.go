@@ -37,6 +37,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Import a calendar of events (JSON-LD, CSV or iCalendar)."`
 
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, as serve does when it starts."`
+	Erase   eraseCmd   `cmd:"" help:"Erase a person, by their e-mail address."`
 	Audit   auditCmd   `cmd:"" help:"Recompute stock, totals and deliveries, and say what differs."`
 	Backup  backupCmd  `cmd:"" help:"Copy the SQLite database to a new file, while it is in use."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong with an installation, and say how to put it right."`

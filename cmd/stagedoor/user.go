@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/app"
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -163,7 +162,7 @@ type linked struct {
 }
 
 func (c *linked) say(p *program, l org.Link, secret string) error {
-	url := account.LinkURL(strings.TrimSuffix(c.PublicURL, "/"), l.Kind, secret)
+	url := l.Kind.URL(strings.TrimSuffix(c.PublicURL, "/"), secret)
 	if c.JSON {
 		return p.json(struct {
 			URL       string  `json:"url"`

@@ -52,6 +52,7 @@ type Principal struct {
 	Credential string    // the public id of what was shown: key_…, tok_…, gnt_…; budgets and idempotency keys belong to it
 	Scopes     scope.Set // what the credential may do
 	Allowed    scope.Set // what its person may do; all of them for a program of the organisation
+	Full       bool      // made without scopes: it may do all that its person may
 	Admin      bool      // it may administrate the organisation: clients, keys, members, audit. Never an app
 	PerMinute  int       // requests; 0 for no limit
 

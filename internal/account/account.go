@@ -97,9 +97,3 @@ func (p *Pages) Routes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /assets/account.css", styles)
 }
-
-// LinkURL is the address of a one-time link, as it is sent or printed.
-func LinkURL(publicURL string, kind org.LinkKind, secret string) string {
-	path := map[org.LinkKind]string{org.Invitation: "/invitation/", org.Reset: "/reset/", org.Verification: "/verify/"}[kind]
-	return publicURL + path + secret
-}

@@ -117,7 +117,7 @@ func (p *Pages) sendLink(ctx context.Context, kind org.LinkKind, u org.User) err
 	if kind == org.Reset {
 		subject, why = "Set a new password", "Somebody, perhaps you, asked for a new password. Open this link to set one; if it was not you, do nothing:"
 	}
-	p.mail(u.Email, subject, why+"\n\n"+LinkURL(p.PublicURL, kind, secret)+"\n\nIt can be used once, for a short time.\n")
+	p.mail(u.Email, subject, why+"\n\n"+kind.URL(p.PublicURL, secret)+"\n\nIt can be used once, for a short time.\n")
 	return nil
 }
 

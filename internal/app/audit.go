@@ -51,7 +51,7 @@ func (c *Core) Audit(ctx context.Context) (Audit, error) {
 	if err := c.Subscriptions.Refresh(ctx); err != nil {
 		return Audit{}, err
 	}
-	a, err := audit(c.DB.Read(ctx), c.Subscriptions.Now())
+	a, err := examine(c.DB.Read(ctx), c.Subscriptions.Now())
 	if err != nil || len(a.Differences) == 0 {
 		return a, err
 	}
@@ -60,13 +60,13 @@ func (c *Core) Audit(ctx context.Context) (Audit, error) {
 		if err != nil {
 			return err
 		}
-		a, err = audit(tx, set)
+		a, err = examine(tx, set)
 		return err
 	})
 	return a, err
 }
 
-func audit(q db.Querier, set *endpoint.Set) (Audit, error) {
+func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 	var a Audit
 	for _, part := range []struct {
 		name  string

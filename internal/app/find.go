@@ -36,7 +36,7 @@ func findPersonal(q db.Querier, credential string, now time.Time) (*access.Princ
 		return nil, err
 	}
 	p := &access.Principal{
-		Org: t.Org, OrgID: t.OrgID, Kind: access.Personal, Credential: string(t.ID), Scopes: t.Scopes, Admin: t.Full && role.Administrates(), Expires: t.ExpiresAt,
+		Org: t.Org, OrgID: t.OrgID, Kind: access.Personal, Credential: string(t.ID), Scopes: t.Scopes, Full: t.Full, Admin: t.Full && role.Administrates(), Expires: t.ExpiresAt,
 	}
 	actsFor(p, u, role)
 	return p, nil

@@ -19,7 +19,7 @@ import (
 // imports trade.
 var house = []group{
 	{name: "public", packages: "./webhook ./ticketcode", may: ""},
-	{name: "leaves", packages: "id money problem fact scope seal", may: "leaves"},
+	{name: "leaves", packages: "id money problem fact scope seal person", may: "leaves"},
 	{name: "store", packages: "db ledger audit", may: "leaves store"},
 	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/apple pass/google stamp", may: "leaves store trade public"},
 	{name: "doors", packages: "access proof oauth idempotency", may: "leaves store doors"},
@@ -53,7 +53,7 @@ var behind = []struct{ library, packages, reason string }{
 // pure are the packages of plain values, which do no I/O and so import none of
 // effects. (seal is a leaf too, but reads the master key's file.)
 const (
-	pure    = "id money problem fact scope"
+	pure    = "id money problem fact scope person"
 	effects = "os net database/sql log/slog"
 )
 

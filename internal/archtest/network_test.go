@@ -32,6 +32,7 @@ var mayDial = []struct{ path, reason string }{
 	{"internal/egress", "it is the guard"},
 	{"internal/bench", "its load generator connects to servers and receivers that it started itself"},
 	{"internal/demo", "its own client and receiver, on loopback"},
+	{"internal/mail", "the mail server is the one that the operator names in --smtp-url"},
 	{"cmd/stagedoor/doctor.go", "probes the server that the operator names on the command line"},
 	{"examples", "they run at a receiver's, not in our server"},
 	{"test", "tests of the built binary speak to servers and receivers that they started themselves"},

@@ -101,8 +101,22 @@ func scan(r db.Rows) (Entry, error) {
 	return e, json.Unmarshal([]byte(detail), &e.Detail)
 }
 
-// Erase blanks the network addresses in all entries of an actor.
-func Erase(tx *db.Tx, actor string) error {
-	_, err := tx.Exec(`UPDATE audit_entries SET address = '' WHERE actor = $1 AND address <> ''`, actor)
-	return err
+// Erase blanks the network addresses in up to limit entries that tell of what a person did, or of somebody who tried to sign in as them, and returns in how
+// many. org is 0 for all organisations.
+func Erase(tx *db.Tx, org int64, person string, limit int) (int, error) {
+	if person == "" {
+		return 0, nil
+	}
+	n, err := tx.Exec(`UPDATE audit_entries SET address = '' WHERE entry_no IN (SELECT entry_no FROM audit_entries
+		WHERE (actor = $1 OR actor = '' AND subject = $1) AND address <> '' AND (org_id = $2 OR $2 = 0) LIMIT $3)`, person, org, limit)
+	if err != nil {
+		return 0, fmt.Errorf("erase addresses in the audit log: %w", err)
+	}
+	return int(n), nil
+}
+
+// About lists the newest entries of an organisation that a person did or that are about them.
+func About(q db.Querier, org int64, person string, limit int) ([]Entry, error) {
+	return db.All(q, scan, `SELECT entry_no, org_id, at, action, actor, subject, address, detail FROM audit_entries
+		WHERE org_id = $1 AND (actor = $2 OR subject = $2) ORDER BY entry_no DESC LIMIT $3`, org, person, limit)
 }

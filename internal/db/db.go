@@ -77,6 +77,7 @@ type backend interface {
 	schemaVersion(ctx context.Context) (have, want int64, err error)
 	backup(ctx context.Context, file string) error
 	check(ctx context.Context) ([]string, error)
+	scrub(ctx context.Context) error
 	io.Closer
 }
 

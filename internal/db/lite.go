@@ -48,6 +48,7 @@ func openLite(c Config) (*lite, error) {
 	for _, p := range []string{
 		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)", "temp_store(MEMORY)",
 		"journal_size_limit(67108864)", "cache_size(-32768)",
+		"secure_delete(ON)", // what is erased does not stay behind in the file; the cost could not be measured
 	} {
 		q.Add("_pragma", p)
 	}
@@ -341,7 +342,7 @@ func (l *lite) backup(_ context.Context, file string) error {
 
 func (l *lite) check(ctx context.Context) ([]string, error) {
 	var bad []string
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"} {
 		got, err := One(reader{l, ctx}, Value[string], "SELECT CAST("+pragma+" AS TEXT) FROM pragma_"+pragma)
 		if err != nil {
 			return nil, err

@@ -58,7 +58,9 @@ var errErased = errors.New("erased")
 
 // envelope returns the bytes of a delivery: kept ones where an attempt has failed before, else made now, once for all that share them.
 func (e *Engine) envelope(it *item, s settings) (*envelope, error) {
-	if it.fact.Private && it.fact.Data == nil {
+	if gone, err := e.isErased(it); err != nil {
+		return nil, err
+	} else if gone {
 		return nil, errErased
 	}
 	v := it.envelope(s.dialect.Variant(s.to), it.attempt > 0)

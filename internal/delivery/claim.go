@@ -151,7 +151,7 @@ func (e *Engine) claim(ctx context.Context, wants []*want) error {
 // claim leases the rows of one lane.
 func (w *want) claim(tx *db.Tx, node, until int64) (err error) {
 	read := func(r db.Rows) (*item, error) {
-		it := &item{lane: w.lane, id: id.Delivery{Endpoint: w.lane.number}}
+		it := &item{lane: w.lane, id: id.Delivery{Endpoint: w.lane.number}, revision: tx.Revision()}
 		return it, r.Scan(&it.id.Seq, &it.id.Day, &it.org, &it.attempt, &it.series, &it.key)
 	}
 	if w.key != 0 {
@@ -230,8 +230,13 @@ func (e *Engine) load(ctx context.Context, wants []*want) error {
 		}
 	}
 	all, err := ledger.Load(e.DB.Read(ctx), numbers)
+	if err != nil {
+		return err
+	}
+	marked, err := erased(e.DB.Read(ctx), numbers)
 	for _, f := range all {
-		facts[f.ID.Seq].fact = f
+		s := facts[f.ID.Seq]
+		s.fact, s.erased = f, marked[f.ID.Seq]
 	}
 	return err
 }

@@ -12,19 +12,21 @@ import (
 // item is a delivery that this node holds.
 type item struct {
 	*shared
-	id      id.Delivery
-	org     int64
-	key     int64
-	attempt int // attempts made
-	series  int // attempts made before the present run of retries
-	lane    *lane
-	lease   int64     // the lease's end as it is stored; with the owner it says which lease this is
-	until   time.Time // not later than that, by this machine's clock
+	id       id.Delivery
+	org      int64
+	key      int64
+	attempt  int // attempts made
+	series   int // attempts made before the present run of retries
+	lane     *lane
+	revision int64     // of the configuration, when this node took it
+	lease    int64     // the lease's end as it is stored; with the owner it says which lease this is
+	until    time.Time // not later than that, by this machine's clock
 }
 
 // shared is a fact with the envelopes that have been made of it, for all its deliveries that are in memory at once.
 type shared struct {
-	fact *fact.Fact
+	fact   *fact.Fact
+	erased bool // its people were erased before it was read
 
 	mu        sync.Mutex // guards envelopes
 	envelopes []*envelope

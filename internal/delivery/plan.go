@@ -92,7 +92,7 @@ func (p *plan) add(s *shared, to *endpoint.Endpoint, on bool) {
 	if on {
 		state = pending
 		p.keyed = p.keyed || key != 0
-		it.item = &item{shared: s, id: id.Delivery{Day: f.ID.Day, Seq: f.ID.Seq, Endpoint: to.Number}, org: f.Org, key: key}
+		it.item = &item{shared: s, id: id.Delivery{Day: f.ID.Day, Seq: f.ID.Seq, Endpoint: to.Number}, org: f.Org, key: key, revision: p.tx.Revision()}
 	}
 	p.rows = append(p.rows, []any{to.Number, f.ID.Seq, int64(f.ID.Day), f.Org, f.At.UnixMicro(), state, p.now, int64(0), int64(0), int64(0), key})
 	p.items = append(p.items, it)

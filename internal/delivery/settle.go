@@ -230,6 +230,9 @@ var insertEnvelopes = db.BulkInsert("envelopes", "ON CONFLICT DO NOTHING", "fact
 // settle writes a batch of outcomes in a transaction. While a lease lasts nobody else can have touched its row, so that all go in with three
 // statements; where it may have been lost, the attempt counts only if the row was still ours.
 func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
+	if err := forget(tx, batch); err != nil {
+		return err
+	}
 	now := time.Now()
 	if doubt := time.Unix(0, e.doubt.Load()); doubt.After(now) {
 		now = doubt

@@ -43,6 +43,8 @@ type (
 	Client string
 	// Grant is what a person has allowed an app, "gnt_" and 26 characters.
 	Grant string
+	// Person is somebody of whom no table knows more than an e-mail address: "per_" and the sealed address. The same person has many such ids.
+	Person string
 )
 
 // lower is Crockford's base32 alphabet in lower case: no i, l, o or u, so that an id survives being read aloud.
@@ -74,6 +76,21 @@ func NewSession() Session { return Session(sortable("ses_")) }
 
 // NewToken makes a personal token's public name.
 func NewToken() Token { return Token(sortable("tok_")) }
+
+const personPrefix = "per_"
+
+// NewPerson makes the id of a person whose address was sealed.
+func NewPerson(sealed []byte) Person { return Person(personPrefix + lower.EncodeToString(sealed)) }
+
+// ParsePerson returns the sealed address in an id. It reports false for what is none.
+func ParsePerson(s string) (sealed []byte, ok bool) {
+	text, ok := strings.CutPrefix(s, personPrefix)
+	if !ok {
+		return nil, false
+	}
+	sealed, err := lower.DecodeString(text)
+	return sealed, err == nil
+}
 
 // NewLink makes a one-time link's public name.
 func NewLink() Link { return Link(sortable("lnk_")) }

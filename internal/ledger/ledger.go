@@ -169,19 +169,6 @@ func Load(q db.Querier, numbers []int64) ([]*fact.Fact, error) {
 		WHERE f.seq IN ints($1) ORDER BY f.seq`, string(list))
 }
 
-// Erase blanks the data of private facts. Their places in the log stay.
-func Erase(tx *db.Tx, org int64, numbers []int64) error {
-	if len(numbers) == 0 {
-		return nil
-	}
-	list, err := json.Marshal(numbers)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec("UPDATE fact_private SET data = NULL WHERE org_id = $1 AND seq IN ints($2)", org, string(list))
-	return err
-}
-
 // wake tells followers that there may be something new. It never waits.
 func (l *Ledger) wake() {
 	l.mu.Lock()

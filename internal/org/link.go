@@ -35,6 +35,12 @@ func (k LinkKind) Life() time.Duration {
 	}
 }
 
+// URL is the address of a link of the kind, as it is sent or printed.
+func (k LinkKind) URL(publicURL, secret string) string {
+	path := map[LinkKind]string{Invitation: "/invitation/", Reset: "/reset/", Verification: "/verify/"}[k]
+	return publicURL + path + secret
+}
+
 // Link is a one-time link, without its secret.
 type Link struct {
 	No        int64

@@ -116,7 +116,9 @@ func userBy(q db.Querier, where string, arg any) (User, error) {
 	return u, err
 }
 
-func nobodyThere() error { return problem.New(problem.NotFound, "user_not_found", "There is no such person.") }
+func nobodyThere() error {
+	return problem.New(problem.NotFound, "user_not_found", "There is no such person.")
+}
 
 // living finds a person who was not erased; user_not_found.
 func living(q db.Querier, no int64) (User, error) {

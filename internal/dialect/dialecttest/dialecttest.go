@@ -73,7 +73,11 @@ func Cases() []Case {
 		Price: "74.12", PriceMinor: 7412, Currency: "USD", SplitRule: inventory.Any, Status: inventory.Paused, Version: 4,
 		CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: fact.Instant(At()), Changes: []string{"status"},
 	})
-	return append(all, Message(json.RawMessage(`{"bookingId":"b-17","note":"Rock & Roll <live> – Straße","amount":12.50}`), len(all)))
+	all = append(all, Message(json.RawMessage(`{"bookingId":"b-17","note":"Rock & Roll <live> – Straße","amount":12.50}`), len(all)))
+	add("access.reuse_detected", fact.AccessReuseDetected, "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", 1, map[string]any{
+		"grantId": "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", "clientId": "oa_06fvnz7c6wyr1c2k2y0gqk4w3h", "reason": "refresh_token_reused",
+	})
+	return all
 }
 
 // Message returns the case of an organisation's own message.

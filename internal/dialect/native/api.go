@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -21,6 +22,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -42,6 +44,8 @@ type Config struct {
 
 	People *org.People
 	Apps   *oauth.Registry
+	// Erase erases a person from an organisation, in steps.
+	Erase func(ctx context.Context, org int64, a person.Address, by audit.By) error
 	// PublicURL is how the outside reaches the server, without a slash at its end, for links that people are sent.
 	PublicURL string
 	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
@@ -58,6 +62,7 @@ type API struct {
 	huma     huma.API
 	work     chan struct{} // wakes Run
 	document []byte
+	persons  chan struct{} // holds one place: who looks through the whole ledger for a person
 
 	permissions []Permission
 }
@@ -80,10 +85,11 @@ func New(mux humago.Mux, c Config) *API {
 		c.Now = time.Now
 	}
 	setHuma()
-	a := &API{Config: c, work: make(chan struct{}, 1)}
+	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1)}
 	a.huma = humago.New(mux, a.humaConfig())
 	a.routes()
 	a.accountRoutes()
+	a.personRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)

@@ -35,6 +35,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -108,7 +109,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock),
 		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
-		PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
+		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
 	})
 	h.server = server.Handler()
 	s := httptest.NewServer(h.server)

@@ -141,7 +141,7 @@ func (a *API) createInvitation(tx *db.Tx, c *call, in *invitationInput) (answer[
 		return answer[invitationJSON]{}, err
 	}
 	out := answer[invitationJSON]{body: newInvitation(l), location: invitationsPath + "/" + string(l.ID)}
-	out.body.URL = a.PublicURL + "/invitation/" + secret // where package account serves it
+	out.body.URL = org.Invitation.URL(a.PublicURL, secret)
 	return out, nil
 }
 

@@ -110,6 +110,7 @@ type reply struct {
 	ETag        string `header:"ETag" hidden:"true"`
 	Location    string `header:"Location" hidden:"true"`
 	Replayed    string `header:"Idempotency-Replayed" hidden:"true"`
+	Disposition string `header:"Content-Disposition" hidden:"true"`
 	Body        []byte
 }
 

@@ -82,8 +82,9 @@ func makers() map[string]func(s *scene) string {
 			a.itself(scope.Of(scope.EventsRead))
 			return string(a.grant(org.User{}))
 		},
-		"keys/keyId":     func(s *scene) string { return s.create("/api/v1/keys", map[string]any{"name": s.name()}, "id") },
-		"members/userId": func(s *scene) string { return string(s.someone(org.Member).ID) },
+		"keys/keyId":      func(s *scene) string { return s.create("/api/v1/keys", map[string]any{"name": s.name()}, "id") },
+		"people/personId": func(s *scene) string { return string(s.someone(org.Member).ID) },
+		"members/userId":  func(s *scene) string { return string(s.someone(org.Member).ID) },
 		"tokens/tokenId": func(s *scene) string {
 			_, t := s.personal(s.org, s.owner(), org.TokenInput{Name: s.name()})
 			return string(t)
@@ -134,6 +135,7 @@ func nothing(*scene) any { return nil }
 // queries are what routes ask for in the query.
 var queries = map[string]func(s *scene) string{
 	"GET /api/v1/inventory": func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/v1/people":    func(*scene) string { return "?email=somebody@example.net" },
 }
 
 // befores are what has to be done before a route has something to answer.

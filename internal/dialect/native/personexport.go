@@ -1,0 +1,208 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+)
+
+// What an export has at most of each kind.
+const (
+	exportMost  = 1000
+	exportBytes = 8 << 20 // of messages
+)
+
+type personExportJSON struct {
+	Email       string                 `json:"email"`
+	ExportedAt  string                 `json:"exportedAt" format:"date-time"`
+	Account     *personAccountJSON     `json:"account,omitempty" doc:"Of somebody who is or was a member, or has allowed an app; else left out."`
+	Membership  *personMembershipJSON  `json:"membership,omitempty" doc:"Left out for who is no member."`
+	Invitations []personInvitationJSON `json:"invitations" nullable:"false"`
+	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
+	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
+	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
+	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
+	Audit       []personAuditJSON      `json:"audit" nullable:"false" doc:"What they did and what was done to them; newest first, 1,000 at most."`
+	Incomplete  []string               `json:"incomplete" nullable:"false" doc:"Names of lists of which there is more than is shown."`
+}
+
+type personAccountJSON struct {
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	VerifiedAt *string `json:"verifiedAt" format:"date-time"`
+	CreatedAt  string  `json:"createdAt" format:"date-time"`
+	UpdatedAt  string  `json:"updatedAt" format:"date-time"`
+}
+
+type personMembershipJSON struct {
+	Role  org.Role `json:"role"`
+	Since string   `json:"since" format:"date-time"`
+}
+
+type personInvitationJSON struct {
+	ID        string   `json:"id"`
+	Role      org.Role `json:"role"`
+	CreatedAt string   `json:"createdAt" format:"date-time"`
+	ExpiresAt string   `json:"expiresAt" format:"date-time"`
+}
+
+type personMessageJSON struct {
+	ID    string         `json:"id"`
+	Event string         `json:"event"`
+	At    string         `json:"at" format:"date-time"`
+	Data  map[string]any `json:"data"`
+}
+
+type personTokenJSON struct {
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Scopes     []string `json:"scopes" nullable:"false"`
+	CreatedAt  string   `json:"createdAt" format:"date-time"`
+	ExpiresAt  *string  `json:"expiresAt" format:"date-time"`
+	LastUsedAt *string  `json:"lastUsedAt" format:"date-time"`
+}
+
+type personAuditJSON struct {
+	At      string         `json:"at" format:"date-time"`
+	Action  string         `json:"action"`
+	Actor   string         `json:"actor"`
+	Subject string         `json:"subject"`
+	Address string         `json:"address" doc:"The network address, of what they did themselves."`
+	Detail  map[string]any `json:"detail"`
+}
+
+// export gathers what an organisation has of a person.
+func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
+	j := personExportJSON{
+		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Messages: []personMessageJSON{},
+		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
+	}
+	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportMessages}
+	if s.user.No != 0 && s.chose {
+		steps = append(steps, a.exportAccount, a.exportGrants, a.exportTokens, a.exportAudit)
+	}
+	for _, step := range steps {
+		if err := step(ctx, o, s, &j); err != nil {
+			return j, err
+		}
+	}
+	return j, nil
+}
+
+func (a *API) exportInvitations(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := org.Invitations(a.DB.Read(ctx), o, s.address)
+	for _, l := range all {
+		j.Invitations = append(j.Invitations, personInvitationJSON{string(l.ID), l.Role, instant(l.CreatedAt), instant(l.ExpiresAt)})
+	}
+	return err
+}
+
+func (a *API) exportOrders(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	f := order.Filter{Email: string(s.address), Limit: 100}
+	for len(j.Orders) < exportMost {
+		page, total, err := order.List(a.DB.Read(ctx), o, f)
+		if err != nil {
+			return err
+		}
+		for _, one := range page {
+			j.Orders = append(j.Orders, newOrder(one))
+			f.Before = one.ID
+		}
+		if len(page) < f.Limit {
+			return nil
+		}
+		if len(j.Orders) == exportMost && total > exportMost {
+			j.Incomplete = append(j.Incomplete, "orders")
+		}
+	}
+	return nil
+}
+
+func (a *API) exportMessages(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	size := 0
+	for last, more := int64(0), true; more; {
+		var found []ledger.Match
+		var err error
+		if found, last, more, err = ledger.Search(a.DB.Read(ctx), o, last, s.address, nil); err != nil {
+			return err
+		}
+		for _, m := range found {
+			if size += len(m.Data); len(j.Messages) == exportMost || size > exportBytes {
+				j.Incomplete = append(j.Incomplete, "messages")
+				return nil
+			}
+			one := personMessageJSON{ID: m.ID.String(), Event: string(m.Kind), At: instant(m.At)}
+			d := json.NewDecoder(bytes.NewReader(m.Data))
+			d.UseNumber() // digits stay as they were sent
+			if err := d.Decode(&one.Data); err != nil {
+				one.Data = map[string]any{}
+			}
+			j.Messages = append(j.Messages, one)
+		}
+	}
+	return nil
+}
+
+func (a *API) exportAccount(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	j.Account = &personAccountJSON{
+		ID: string(s.user.ID), Name: s.user.Name, VerifiedAt: orNull(maybe(s.user.VerifiedAt)), CreatedAt: instant(s.user.CreatedAt), UpdatedAt: instant(s.user.UpdatedAt),
+	}
+	all, err := org.Memberships(a.DB.Read(ctx), s.user.No)
+	for _, m := range all {
+		if m.Org.No == o {
+			j.Membership = &personMembershipJSON{m.Role, instant(m.CreatedAt)}
+		}
+	}
+	return err
+}
+
+func (a *API) exportGrants(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	q := a.DB.Read(ctx)
+	all, err := oauth.GrantsOf(q, s.user.No)
+	if err != nil {
+		return err
+	}
+	for _, g := range all {
+		if g.Org != o {
+			continue
+		}
+		one, err := showGrant(q, g)
+		if err != nil {
+			return err
+		}
+		j.Grants = append(j.Grants, one)
+	}
+	return nil
+}
+
+func (a *API) exportTokens(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := org.Tokens(a.DB.Read(ctx), o, s.user.No)
+	for _, t := range all {
+		j.Tokens = append(j.Tokens, personTokenJSON{
+			string(t.ID), t.Name, texts(t.Scopes.List()), instant(t.CreatedAt), orNull(maybe(t.ExpiresAt)), orNull(maybe(t.LastUsedAt)),
+		})
+	}
+	return err
+}
+
+func (a *API) exportAudit(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := audit.About(a.DB.Read(ctx), o, string(s.user.ID), exportMost+1)
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "audit")
+	}
+	for _, e := range all {
+		one := personAuditJSON{At: instant(e.At), Action: e.Action, Actor: e.Actor, Subject: e.Subject, Address: e.Address, Detail: e.Detail}
+		if e.Actor != string(s.user.ID) && e.Actor != "" {
+			one.Address = "" // somebody else's
+		}
+		j.Audit = append(j.Audit, one)
+	}
+	return err
+}
