@@ -30,7 +30,9 @@ func (h *house) hears(e *endpoint.Endpoint) (kinds []fact.Kind) {
 		h.t.Fatal(err)
 	}
 	for _, f := range []*fact.Fact{
-		{Org: e.Org, Kind: fact.OrderAccepted}, {Org: e.Org, Kind: fact.EndpointFailing}, {Org: e.Org, Kind: "acme.happened"},
+		{Org: e.Org, Kind: fact.OrderAccepted},
+		{Org: e.Org, Kind: fact.EndpointFailing},
+		{Org: e.Org, Kind: "acme.happened"},
 		{Org: e.Org, Kind: fact.EndpointPinged, Only: e.Number},
 	} {
 		if slices.ContainsFunc(h.subs.Now().Wanting(f), func(w *endpoint.Endpoint) bool { return w.Number == e.Number }) {

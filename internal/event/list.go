@@ -11,6 +11,7 @@ import (
 
 // Filter says which events a list shows.
 type Filter struct {
+	Public    bool      // without drafts, which are nobody else's business yet
 	Venue     string    // the venue's name, upper and lower case of A-Z alike; empty for all
 	Status    string    // "active" (or empty): published and not ended; "past", "postponed", "cancelled", "draft", "all"
 	Now       time.Time // what "ended" is measured at
@@ -76,6 +77,9 @@ func List(q db.Querier, org int64, f Filter) (page []Event, total int, err error
 	}
 	from := ` FROM events e LEFT JOIN venues v ON v.venue_id = e.venue_id WHERE e.org_id = $1 AND ` + which[f.Status]
 	args := []any{org, f.Now.UnixMicro()}
+	if f.Public {
+		from += ` AND e.status <> 'draft'`
+	}
 	if f.Venue != "" {
 		from += ` AND lower(v.name) = lower($3)`
 		args = append(args, f.Venue)

@@ -27,6 +27,12 @@ func ByID(q db.Querier, org int64, event id.Event) (Event, error) {
 		WHERE e.org_id = $1 AND e.id = $2 AND e.status <> 'deleted'`, org, event))
 }
 
+// PublicByID is ByID for people outside of the organisation, for whom there are no drafts.
+func PublicByID(q db.Querier, org int64, event id.Event) (Event, error) {
+	return found(db.One(q, scan, `SELECT `+columns+` FROM events e LEFT JOIN venues v ON v.venue_id = e.venue_id
+		WHERE e.org_id = $1 AND e.id = $2 AND e.status NOT IN ('deleted', 'draft')`, org, event))
+}
+
 // Lock is ByID, and keeps others from changing the event or its stock until the transaction ends.
 func Lock(tx *db.Tx, org int64, event id.Event) (Event, error) {
 	return found(db.One(tx, scan, locked+`id = $2`+joined, org, event))

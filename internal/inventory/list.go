@@ -13,6 +13,7 @@ import (
 
 // Filter says which listings of an event a list shows.
 type Filter struct {
+	Public    bool          // as people outside of the organisation see it: of events that are no drafts, what is for sale or sold out
 	Event     id.Event      // required
 	Listing   id.Listing    // empty for all
 	MinPrice  money.Decimal // empty for none; in each listing's own currency
@@ -78,7 +79,11 @@ func List(q db.Querier, org int64, f Filter) (ev event.Event, page []Listing, to
 	if err := f.check(); err != nil {
 		return event.Event{}, nil, 0, err
 	}
-	if ev, err = event.ByID(q, org, f.Event); err != nil {
+	byID := event.ByID
+	if f.Public {
+		byID = event.PublicByID
+	}
+	if ev, err = byID(q, org, f.Event); err != nil {
 		return event.Event{}, nil, 0, err
 	}
 	where, args, err := f.where(q, org, ev)
@@ -108,6 +113,9 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 		args = append(args, v)
 		return fmt.Sprintf("CAST($%d AS %s)", len(args), map[bool]string{true: "TEXT", false: "BIGINT"}[isText(v)])
 	}
+	if f.Public {
+		conditions = append(conditions, public)
+	}
 	if f.Listing != "" {
 		conditions = append(conditions, `l.id = `+arg(string(f.Listing)))
 	}
@@ -130,6 +138,9 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 	}
 	return `WHERE ` + strings.Join(conditions, ` AND `), args, nil
 }
+
+// public is the condition of [Filter].Public for listings.
+const public = `l.status IN ('active', 'sold_out')`
 
 func isText(v any) bool {
 	_, ok := v.(string)

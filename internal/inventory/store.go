@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -47,6 +48,23 @@ func ByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
 	}
 	if err != nil {
 		return Listing{}, fmt.Errorf("load listing: %w", err)
+	}
+	return l, nil
+}
+
+// PublicByID is ByID for people outside of the organisation: see [Filter].Public.
+func PublicByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
+	l, err := ByID(q, org, listing)
+	if err != nil {
+		return Listing{}, err
+	}
+	if l.Status != Active && l.Status != SoldOut {
+		return Listing{}, errNotFound()
+	}
+	if _, err := event.PublicByID(q, org, l.EventID); problem.Is(err, "event_not_found") {
+		return Listing{}, errNotFound()
+	} else if err != nil {
+		return Listing{}, err
 	}
 	return l, nil
 }

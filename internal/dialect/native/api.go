@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -62,6 +63,8 @@ type API struct {
 	work     chan struct{} // wakes Run
 	document []byte
 	persons  chan struct{} // holds one place: who looks through the whole ledger for a person
+
+	permissions []Permission
 }
 
 // The collections.
@@ -206,6 +209,18 @@ func (a *API) routes() {
 		summary: "Deliver again all that failed or was skipped since an instant",
 	}, a.recover)
 }
+
+// Permission says what a route asks of who uses it: a scope, or one of the others instead.
+type Permission struct {
+	Method, Path string // the path as the mux has it, with {names}
+	Scope        scope.Scope
+	Admin        bool // for who may administrate the organisation, with a credential of their own; never for an app
+	Own          bool // for a person, with a personal token
+	Attendees    bool // also for people without a role in the organisation, for what is public and what is theirs
+}
+
+// Permissions lists the routes of /api/v1 in the order in which they are registered. The documents themselves are for everybody and not among them.
+func (a *API) Permissions() []Permission { return slices.Clone(a.permissions) }
 
 func (a *API) serveDocument(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Content-Type"] = applicationJSON

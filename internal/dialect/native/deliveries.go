@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -208,6 +209,9 @@ func (a *API) redeliver(tx *db.Tx, c *call, in *deliveryPath) (answer[deliveryJS
 	if err := a.Engine.Redeliver(tx, e, which); err != nil {
 		return answer[deliveryJSON]{}, err
 	}
+	if err := audit.Append(tx, c.by().Entry(c.Org, "delivery.redelivered", which.String(), map[string]any{"webhook": e.ID})); err != nil {
+		return answer[deliveryJSON]{}, err
+	}
 	r, err := a.Engine.LookupIn(tx, e, which)
 	if err != nil {
 		return answer[deliveryJSON]{}, err
@@ -259,5 +263,9 @@ func (a *API) recover(tx *db.Tx, c *call, in *recoverInput) (answer[recoveredJSO
 		return answer[recoveredJSON]{}, err
 	}
 	n, err := a.Engine.Recover(tx, e, in.Body.Since)
-	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, err
+	if err != nil {
+		return answer[recoveredJSON]{}, err
+	}
+	done := c.by().Entry(c.Org, "webhook.recovered", string(e.ID), map[string]any{"since": instant(in.Body.Since), "recovered": n})
+	return answer[recoveredJSON]{body: recoveredJSON{Recovered: n}}, audit.Append(tx, done)
 }

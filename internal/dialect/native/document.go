@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 func (a *API) humaConfig() huma.Config {
@@ -38,12 +39,27 @@ func (a *API) humaConfig() huma.Config {
 				Schemas: schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"apiKey": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key of an organisation, sd_…"},
-					"bearer": {Type: "http", Scheme: "bearer", Description: "The same key as a bearer token."},
+					"bearer": {
+						Type: "http", Scheme: "bearer", Description: "An API key, a personal token (sdp_…), or an app's access token (sda_…); the latter as DPoP where it is bound to a key.",
+					},
+					"oauth2": {Type: "oauth2", Description: "What a person has allowed an app. PKCE with S256 is needed.", Flows: flows()},
 				},
 			},
 		},
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat: "application/json",
+	}
+}
+
+// flows are the ways to an access token that OpenAPI has words for. There is also the device code: see /.well-known/oauth-authorization-server.
+func flows() *huma.OAuthFlows {
+	scopes := map[string]string{}
+	for _, s := range scope.All().List() {
+		scopes[string(s)] = s.Words()
+	}
+	return &huma.OAuthFlows{
+		AuthorizationCode: &huma.OAuthFlow{AuthorizationURL: "/oauth/authorize", TokenURL: "/oauth/token", RefreshURL: "/oauth/token", Scopes: scopes},
+		ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: scopes},
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
-	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 type eventJSON struct {
@@ -86,10 +85,7 @@ type eventFiltersJSON struct {
 
 func (a *API) listEvents(ctx context.Context, c *call, in *eventListInput) (answer[list[eventJSON, eventFiltersJSON]], error) {
 	var out answer[list[eventJSON, eventFiltersJSON]]
-	f := event.Filter{Venue: in.Venue, Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder, Limit: in.Limit}
-	if c.Attendee && (in.Status == "draft" || in.Status == "all") {
-		f.Status = "active" // drafts are for those who make them
-	}
+	f := event.Filter{Public: c.Attendee, Venue: in.Venue, Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder, Limit: in.Limit}
 	at, err := in.place(c, "events", f)
 	if err != nil {
 		return out, err
@@ -123,10 +119,7 @@ type EventPath struct {
 
 func (a *API) event(ctx context.Context, c *call, in *EventPath) (answer[eventJSON], error) {
 	q := a.DB.Read(ctx)
-	e, err := event.ByID(q, c.Org, id.Event(in.EventID))
-	if err == nil && c.Attendee && e.Status == event.Draft {
-		err = problem.New(problem.NotFound, "event_not_found", "There is no such event here.")
-	}
+	e, err := c.event(q, id.Event(in.EventID))
 	if err != nil {
 		return answer[eventJSON]{}, err
 	}

@@ -32,8 +32,10 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -50,6 +52,9 @@ type house struct {
 	server http.Handler
 	key    string // of all scopes
 	org    int64
+	people *org.People
+	apps   *oauth.Registry
+	front  *front
 	log    *journal
 	doc    *contract
 }
@@ -96,11 +101,15 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: d, engine: engine, log: log}
+	h := &house{t: t, db: d, engine: engine, log: log, front: &front{}}
+	h.apps = &oauth.Registry{Keys: keys, Endpoints: book, Ledger: l}
+	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.apps, Log: logger})
+	oauth.New(oauth.Config{DB: d, Registry: h.apps, People: places{}, Front: h.front, Issuer: "http://127.0.0.1", Log: logger}).Routes(server.Mux())
 	h.api = native.New(server.Mux(), native.Config{
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock),
-		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, Version: "test", Log: logger,
+		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
+		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
 	})
 	h.server = server.Handler()
 	s := httptest.NewServer(h.server)

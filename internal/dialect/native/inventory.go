@@ -83,7 +83,7 @@ type inventoryMetaJSON struct {
 func (a *API) listInventory(ctx context.Context, c *call, in *listingListInput) (answer[inventoryJSON], error) {
 	var out answer[inventoryJSON]
 	f := inventory.Filter{
-		Event: id.Event(in.EventID), Listing: id.Listing(in.ListingID), MinPrice: money.Decimal(in.MinPrice), MaxPrice: money.Decimal(in.MaxPrice),
+		Public: c.Attendee, Event: id.Event(in.EventID), Listing: id.Listing(in.ListingID), MinPrice: money.Decimal(in.MinPrice), MaxPrice: money.Decimal(in.MaxPrice),
 		Quantity: in.Quantity, Status: in.Status, SortBy: in.SortBy, SortOrder: in.SortOrder, Limit: in.Limit,
 	}
 	at, err := in.place(c, "inventory", f)
@@ -131,7 +131,7 @@ type ListingPath struct {
 }
 
 func (a *API) listing(ctx context.Context, c *call, in *ListingPath) (answer[listingJSON], error) {
-	l, err := inventory.ByID(a.DB.Read(ctx), c.Org, id.Listing(in.ListingID))
+	l, err := c.listing(a.DB.Read(ctx), id.Listing(in.ListingID))
 	if err != nil {
 		return answer[listingJSON]{}, err
 	}

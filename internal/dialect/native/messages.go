@@ -44,7 +44,7 @@ func (a *API) messages(mux humago.Mux) {
 		method: "POST", path: messagesPath, scope: scope.WebhooksManage, id: "publishMessages", tag: "Messages", status: 202,
 		summary: "Publish events of your own", detail: "One message, or up to 500 of them. Answered once they are on disk; webhooks subscribe by name.",
 	}
-	mux.HandleFunc(r.method+" "+r.path, a.publish)
+	mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) { a.publish(w, req, r.need()) })
 	op := a.operation(r, reflect.TypeFor[struct{ Body messageJSON }](), reflect.TypeFor[none]())
 	op.RequestBody = &huma.RequestBody{Required: true, Content: a.either(reflect.TypeFor[messageJSON](), reflect.TypeFor[messagesJSON]())}
 	op.Responses["202"].Content = a.either(reflect.TypeFor[publishedJSON](), reflect.TypeFor[publishedListJSON]())
@@ -66,9 +66,9 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // publish is POST /messages: huma's way without huma. The body is looked at twice, once for its form (by encoding/json) and once for where its
 // values begin and end; the data of messages is never decoded.
-func (a *API) publish(w http.ResponseWriter, r *http.Request) {
+func (a *API) publish(w http.ResponseWriter, r *http.Request, need access.Need) {
 	body := buffers.Get().(*bytes.Buffer)
-	made, replayed, err := a.published(w, r, body)
+	made, replayed, err := a.published(w, r, need, body)
 	if err != nil {
 		a.refuse(w, r, err)
 	} else {
@@ -88,8 +88,10 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request) {
 
 var applicationJSON = []string{"application/json"} // shared by all answers and never changed
 
-func (a *API) published(w http.ResponseWriter, r *http.Request, body *bytes.Buffer) (made idempotency.Answer, replayed bool, err error) {
-	p, limit, err := a.Door.Enter(r, access.Need{Scope: scope.WebhooksManage})
+func (a *API) published(
+	w http.ResponseWriter, r *http.Request, need access.Need, body *bytes.Buffer,
+) (made idempotency.Answer, replayed bool, err error) {
+	p, limit, err := a.Door.Enter(r, need)
 	limit.Header(w.Header())
 	if err != nil {
 		return made, false, err

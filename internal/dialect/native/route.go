@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stagedoorhq/stagedoor/internal/access"
@@ -162,10 +163,11 @@ func register[I, O any](a *API, r route, handle func(context.Context, *I) (*repl
 	}
 }
 
-// operation describes a route. What follows from its form is said for it: which errors it can have, which headers it takes and gives.
+// operation notes what a route asks for, and describes it. What follows from its form is said for it: which errors it can have, which headers it takes and gives.
 func (a *API) operation(r route, in, out reflect.Type) huma.Operation {
+	a.permissions = append(a.permissions, Permission{Method: r.method, Path: r.path, Scope: r.scope, Admin: r.admin, Own: r.own, Attendees: r.open})
 	op := huma.Operation{
-		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.detail, Tags: []string{r.tag},
+		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: r.description(), Tags: []string{r.tag},
 		DefaultStatus:   r.success(),
 		Responses:       a.responses(r, in, out),
 		Security:        r.security(),
@@ -186,13 +188,30 @@ func (r route) need() access.Need {
 	return access.Need{Scope: r.scope, Admin: r.admin, Own: r.own, Attendees: r.open}
 }
 
-// security says in the document what credentials the route takes.
+// security says in the document what credentials the route takes. Only where an app may come, OAuth is among them.
 func (r route) security() []map[string][]string {
-	scopes := []string{string(r.scope)}
-	if r.scope == "" {
-		scopes = []string{}
+	switch {
+	case r.admin:
+		return []map[string][]string{{"apiKey": {}}, {"bearer": {}}}
+	case r.own:
+		return []map[string][]string{{"bearer": {}}}
 	}
-	return []map[string][]string{{"apiKey": scopes}, {"bearer": scopes}}
+	scopes := []string{string(r.scope)}
+	return []map[string][]string{{"apiKey": scopes}, {"bearer": scopes}, {"oauth2": scopes}}
+}
+
+// description is the detail, with who may use the route where the scope does not say it.
+func (r route) description() string {
+	parts := []string{r.detail}
+	switch {
+	case r.admin:
+		parts = append(parts, "Only for owners and admins of the organisation, with a key or personal token of their own that may do everything. No app may.")
+	case r.own:
+		parts = append(parts, "Only for a person, with a personal token. No key and no app may.")
+	case r.open:
+		parts = append(parts, "Also for people without a role in the organisation, who see what is public and what is their own.")
+	}
+	return strings.TrimSpace(strings.Join(parts, " "))
 }
 
 // responses says how the route answers.

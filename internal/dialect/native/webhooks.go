@@ -2,13 +2,18 @@ package native
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type retryJSON struct {
@@ -80,6 +85,36 @@ func showWebhook(e *endpoint.Endpoint, now time.Time) answer[webhookJSON] {
 	return answer[webhookJSON]{body: newWebhook(e, now), version: e.Version}
 }
 
+// whose says which webhooks the request is about: an app has its own and knows of no others.
+func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant: c.GrantNo} }
+
+// sees is what a webhook that an app makes now may be told of. Who the request is from was found out a moment ago, and a grant takes its webhooks along
+// when it ends: so that none comes after it, what the grant and its person may do is looked up again, in a transaction that nobody else writes beside.
+func (c *call) sees(tx *db.Tx) (scope.Set, error) {
+	g, err := oauth.GrantByID(tx, c.Org, id.Grant(c.Credential))
+	if problem.Is(err, "grant_not_found") {
+		return 0, access.Invalid("What this token stands on has ended. Ask the person again.")
+	}
+	if err != nil {
+		return 0, err
+	}
+	sees := c.Scopes & g.Scopes
+	if c.UserNo != 0 {
+		role, err := org.RoleOf(tx, c.Org, c.UserNo)
+		if err != nil {
+			return 0, err
+		}
+		sees &= role.Allows()
+	}
+	if !sees.Has(scope.WebhooksManage) {
+		return 0, &problem.Error{
+			Kind: problem.Forbidden, Code: "insufficient_scope", Detail: "What this token stands on allows no webhooks any more. Ask the person again.",
+			Challenge: fmt.Sprintf(`error="insufficient_scope", scope="%s"`, scope.WebhooksManage), // RFC 6750 §3.1
+		}
+	}
+	return sees, nil
+}
+
 type webhookListInput struct {
 	Paging
 }
@@ -135,13 +170,9 @@ type webhookInput struct {
 	Body webhookInputJSON
 }
 
-// whose are the webhooks that the caller sees and touches: an app its own, others all.
-func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant: c.GrantNo} }
-
-func (a *API) checkNew(ctx context.Context, c *call, in *webhookInput) (endpoint.Spec, error) {
+func (a *API) checkNew(ctx context.Context, _ *call, in *webhookInput) (endpoint.Spec, error) {
 	b := in.Body
 	s := endpoint.Spec{
-		Grant: c.GrantNo, Sees: c.Scopes & c.Allowed,
 		Format: b.Format, Events: b.Events, Description: b.Description, Inactive: b.Active != nil && !*b.Active,
 		Options: endpoint.Options{
 			Retry: b.Retry.durations(), Redact: b.Redact, Headers: b.Headers, RateLimit: int(b.RateLimit), Signature: b.Signature, Ordered: b.Ordered,
@@ -167,6 +198,12 @@ func join(first, second error) error {
 }
 
 func (a *API) createWebhook(tx *db.Tx, c *call, _ *webhookInput, s endpoint.Spec) (answer[webhookJSON], error) {
+	var err error
+	if s.Grant = c.GrantNo; s.Grant != 0 {
+		if s.Sees, err = c.sees(tx); err != nil {
+			return answer[webhookJSON]{}, err
+		}
+	}
 	e, err := a.Endpoints.Create(tx, c.Org, s, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err

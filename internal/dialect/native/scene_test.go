@@ -1,0 +1,300 @@
+package native_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
+)
+
+// Every route is tried with every sort of credential and every scope. The routes come from the API itself: one that is new is tried on the day that it
+// appears, and fails until the tables below say how to make what its path and its body name.
+
+// Words that stand in what is made: one in what only the organisation may see, one in what is public.
+const (
+	private = "zebra"
+	public  = "giraffe"
+)
+
+// scene is an organisation where something is made of everything. What has been made for a request is remembered for it, so that a path and a body
+// name the same things.
+type scene struct {
+	*house
+	made map[string]string
+	n    int
+}
+
+func (s *scene) again() { s.made = map[string]string{} }
+
+func (s *scene) name() string {
+	s.n++
+	return fmt.Sprintf("%s %d", private, s.n)
+}
+
+// object makes what a path or a body names, by the segment before its name in paths: "events/eventId".
+func (s *scene) object(noun string) string {
+	s.t.Helper()
+	if s.made[noun] == "" {
+		make := makers()[noun]
+		if make == nil {
+			s.t.Fatalf("nobody knows how to make %q; add it to makers in scene_test.go", noun)
+		}
+		s.made[noun] = make(s)
+	}
+	return s.made[noun]
+}
+
+func (s *scene) create(path string, body any, id string) string {
+	s.t.Helper()
+	return s.must(201, "POST", path, body).text(id)
+}
+
+// makers make one of everything that paths name, as the organisation.
+func makers() map[string]func(s *scene) string {
+	return map[string]func(s *scene) string{
+		"events/eventId": func(s *scene) string { return s.event(public + " night") },
+		"inventory/listingId": func(s *scene) string {
+			return s.create("/api/v1/inventory", map[string]any{
+				"eventId": s.object("events/eventId"), "section": public, "row": "A", "quantity": 9, "price": "10",
+			}, "listingId")
+		},
+		"orders/orderId": func(s *scene) string {
+			o := orderOf(s.object("events/eventId"), s.object("inventory/listingId"), 1)
+			o["customer"].(map[string]any)["email"] = private + "@example.com"
+			return s.create("/api/v1/orders", o, "order.orderId")
+		},
+		"webhooks/id": func(s *scene) string {
+			return s.create("/api/v1/webhooks", map[string]any{"url": "http://127.0.0.1:9/" + private, "format": "standard", "events": []string{"*"}}, "id")
+		},
+		"deliveries/deliveryId": func(s *scene) string {
+			return s.must(202, "POST", "/api/v1/webhooks/"+s.object("webhooks/id")+"/test", nil).text("id")
+		},
+		"clients/clientId": func(s *scene) string { return string(s.app(s.org, s.name()).ID) },
+		"grants/grantId": func(s *scene) string {
+			a := s.app(s.org, s.name())
+			a.itself(scope.Of(scope.EventsRead))
+			return string(a.grant(org.User{}))
+		},
+		"keys/keyId":      func(s *scene) string { return s.create("/api/v1/keys", map[string]any{"name": s.name()}, "id") },
+		"people/personId": func(s *scene) string { return string(s.someone(org.Member).ID) },
+		"members/userId":  func(s *scene) string { return string(s.someone(org.Member).ID) },
+		"tokens/tokenId": func(s *scene) string {
+			_, t := s.personal(s.org, s.owner(), org.TokenInput{Name: s.name()})
+			return string(t)
+		},
+		"invitations/linkId": func(s *scene) string {
+			return s.create("/api/v1/invitations", map[string]any{"email": s.email(), "role": "staff"}, "id")
+		},
+	}
+}
+
+// bodies are what is sent where something is sent, in a form that succeeds.
+var bodies = map[string]func(s *scene) any{
+	"POST /api/v1/events":                         func(*scene) any { return map[string]any{"name": "Another", "startLocal": "2037-08-14T20:30:00"} },
+	"PATCH /api/v1/events/{eventId}":              func(*scene) any { return map[string]any{"city": "Bergen"} },
+	"POST /api/v1/events/{eventId}/cancel-orders": nothing,
+	"POST /api/v1/inventory": func(s *scene) any {
+		return map[string]any{"eventId": s.object("events/eventId"), "section": "1", "row": "B", "quantity": 2, "price": "5"}
+	},
+	"PATCH /api/v1/inventory/{listingId}":                          func(*scene) any { return map[string]any{"price": "12"} },
+	"POST /api/v1/orders":                                          func(s *scene) any { return orderOf(s.object("events/eventId"), s.object("inventory/listingId"), 1) },
+	"PATCH /api/v1/orders":                                         func(s *scene) any { return map[string]any{"orderId": s.object("orders/orderId"), "status": "accepted"} },
+	"POST /api/v1/orders/{orderId}/refund":                         func(*scene) any { return map[string]any{"amount": "1"} },
+	"POST /api/v1/orders/{orderId}/issue":                          func(*scene) any { return map[string]any{"reason": "wrong seat"} },
+	"POST /api/v1/webhooks":                                        func(*scene) any { return map[string]any{"url": "http://127.0.0.1:9/", "events": []string{"*"}} },
+	"PATCH /api/v1/webhooks/{id}":                                  func(*scene) any { return map[string]any{"rateLimit": 5} },
+	"POST /api/v1/webhooks/{id}/test":                              nothing,
+	"POST /api/v1/webhooks/{id}/rotate-secret":                     nothing,
+	"POST /api/v1/webhooks/{id}/deliveries/{deliveryId}/redeliver": nothing,
+	"POST /api/v1/webhooks/{id}/recover":                           func(*scene) any { return map[string]any{"since": "2037-01-01T00:00:00Z"} },
+	"POST /api/v1/messages":                                        func(*scene) any { return map[string]any{"event": "acme.happened", "data": map[string]any{}} },
+	"POST /api/v1/oauth/clients": func(*scene) any {
+		return map[string]any{"name": "Other", "redirectUris": []string{redirect}, "scopes": []string{"events:read"}}
+	},
+	"PATCH /api/v1/oauth/clients/{clientId}":              func(*scene) any { return map[string]any{"name": "Renamed"} },
+	"POST /api/v1/oauth/clients/{clientId}/rotate-secret": nothing,
+	"PATCH /api/v1/profile":                               func(s *scene) any { return map[string]any{"name": "Kari"} },
+	"POST /api/v1/tokens":                                 func(*scene) any { return map[string]any{} },
+	"POST /api/v1/keys":                                   func(*scene) any { return map[string]any{"scopes": []string{"events:read"}} },
+	"PATCH /api/v1/members/{userId}":                      func(*scene) any { return map[string]any{"role": "staff"} },
+	"POST /api/v1/invitations": func(s *scene) any {
+		s.n++
+		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}
+	},
+}
+
+func nothing(*scene) any { return nil }
+
+// queries are what routes ask for in the query.
+var queries = map[string]func(s *scene) string{
+	"GET /api/v1/inventory": func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/v1/people":    func(*scene) string { return "?email=somebody@example.net" },
+}
+
+// befores are what has to be done before a route has something to answer.
+var befores = map[string]func(s *scene){
+	"GET /api/v1/events/{eventId}/cancel-orders": func(s *scene) {
+		s.must(202, "POST", "/api/v1/events/"+s.object("events/eventId")+"/cancel-orders", nil)
+	},
+}
+
+// prepare makes what the route's request names.
+func (s *scene) prepare(p native.Permission) (target string, body any) {
+	s.t.Helper()
+	route := p.Method + " " + p.Path
+	if before := befores[route]; before != nil {
+		before(s)
+	}
+	segments := strings.Split(p.Path, "/")
+	for i, seg := range segments {
+		if name, ok := strings.CutPrefix(seg, "{"); ok {
+			segments[i] = s.object(segments[i-1] + "/" + strings.TrimSuffix(name, "}"))
+		}
+	}
+	target = strings.Join(segments, "/")
+	if query := queries[route]; query != nil {
+		target += query(s)
+	}
+	if p.Method == "POST" || p.Method == "PATCH" {
+		make := bodies[route]
+		if make == nil {
+			s.t.Fatalf("%s: say in bodies in scene_test.go what is sent to it", route)
+		}
+		body = make(s)
+	}
+	return target, body
+}
+
+// try makes a request with a credential, without a socket.
+func (h *house) try(p native.Permission, target string, body any, credential string) response {
+	h.t.Helper()
+	var text string
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		text = string(b)
+	}
+	r := httptest.NewRequest(p.Method, target, strings.NewReader(text))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if credential != "" {
+		r.Header.Set("Authorization", "Bearer "+credential)
+	}
+	w := h.send(r)
+	got := response{status: w.Code, header: w.Result().Header, raw: w.Body.Bytes()}
+	if len(got.raw) > 0 {
+		if err := json.Unmarshal(got.raw, &got.body); err != nil {
+			h.t.Fatalf("%s %s answers %q, which is no JSON object: %v", p.Method, target, got.raw, err)
+		}
+	}
+	h.doc.check(h.t, p.Method, target, got)
+	return got
+}
+
+// owner is the organisation's owner, who is made once.
+func (h *house) owner() org.User {
+	h.t.Helper()
+	u, err := org.UserByEmail(h.db.Read(h.t.Context()), private+"@owner.example")
+	if err != nil {
+		u = h.user(h.org, private+"@owner.example", org.Owner)
+	}
+	return u
+}
+
+func (s *scene) email() string {
+	s.n++
+	return fmt.Sprintf("%s%d@example.com", private, s.n)
+}
+
+func (s *scene) someone(role org.Role) org.User {
+	s.t.Helper()
+	return s.user(s.org, s.email(), role)
+}
+
+// who is a credential with what is known of it.
+type who struct {
+	name       string
+	kind       access.Kind
+	credential string
+	scopes     scope.Set
+	full       bool
+	role       org.Role // of a person
+}
+
+func (w who) app() bool    { return w.kind == access.Grant || w.kind == access.Service }
+func (w who) person() bool { return w.kind == access.Grant || w.kind == access.Personal }
+
+// refusal is the code with which the credential is refused by a route; "" where it may use it.
+func (w who) refusal(p native.Permission) string {
+	may := scope.All()
+	if w.person() {
+		may = w.role.Allows()
+	}
+	switch {
+	case p.Admin && !(w.full && !w.app() && (!w.person() || w.role.Administrates())):
+		return "administration_only"
+	case p.Own && w.kind != access.Personal:
+		return "person_only"
+	case p.Admin, p.Own:
+		return ""
+	case !w.scopes.Has(p.Scope):
+		return "insufficient_scope"
+	case !may.Has(p.Scope), w.person() && w.role == "" && !p.Attendees:
+		return "insufficient_role"
+	case p.Path == "/api/v1/profile" && !w.person():
+		return "person_only"
+	}
+	return ""
+}
+
+// credentials are those of an organisation with a set of scopes: one of each kind, a person's by an owner.
+func (s *scene) credentials(boss org.User, scopes scope.Set) []who {
+	s.t.Helper()
+	a := s.app(s.org, "App") // one for each set: a second consent would replace what the first gave
+	name := strings.ReplaceAll(scopes.String(), " ", "+")
+	token, _ := s.personal(s.org, boss, org.TokenInput{Scopes: scopes})
+	return []who{
+		{"key with " + name, access.APIKey, s.newKey(org.KeyInput{Scopes: scopes}), scopes, false, ""},
+		{"owner's token with " + name, access.Personal, token, scopes, false, org.Owner},
+		{"owner's app with " + name, access.Grant, a.allowed(boss, scopes), scopes, false, org.Owner},
+		{"app itself with " + name, access.Service, a.itself(scopes), scopes, false, ""},
+	}
+}
+
+// full are an organisation's mightiest credentials.
+func (s *scene) full(boss org.User) []who {
+	s.t.Helper()
+	token, _ := s.personal(s.org, boss, org.TokenInput{})
+	return []who{
+		{"full key", access.APIKey, s.key, scope.All(), true, ""},
+		{"owner's full token", access.Personal, token, scope.All(), true, org.Owner},
+	}
+}
+
+// unverified makes an attendee whose address may be anybody's.
+func (h *house) unverified(email string) (u org.User) {
+	h.t.Helper()
+	h.alone("make "+email, func(tx *db.Tx) (err error) {
+		u, err = h.people.Create(tx, org.UserInput{Email: email}, none)
+		return err
+	})
+	return u
+}
+
+func eachScene(t *testing.T, f func(t *testing.T, s *scene)) {
+	each(t, func(t *testing.T, h *house) {
+		s := &scene{house: h}
+		s.again()
+		f(t, s)
+	})
+}
