@@ -2,199 +2,155 @@ package account
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
-	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
+type accountBody struct {
+	Email, Name string
+	Verified    bool
+	Sessions    []sessionRow
+	Orgs        []orgRow
+	Tokens      []tokenRow
+	Scopes      []scope.Scope // that a token can have
+	Form        tokenForm
+	Secret      string // of the token that was just made
+}
+
 type sessionRow struct {
-	ID                   id.Session
-	Agent, Address, Seen string
-	Current              bool
+	ID                     id.Session
+	Browser, Address, Seen string
+	Since                  string
+	Current                bool
 }
 
-type tokenRow struct {
-	ID                    id.Token
-	Name, Org, May, Until string
+type orgRow struct {
+	ID       id.Org
+	Name, As string
+	Chosen   bool
 }
 
-type grantRow struct {
-	ID               id.Grant
-	Name, Org, Since string
-	Scopes           []scope.Scope
+// said are what was done, by what stands in the address that the browser is sent to.
+var said = map[string]string{
+	"name":     "Your name is saved.",
+	"password": "Your password is set. All other browsers and all apps are signed out.",
+	"verify":   "Look into your mail: a link is on its way to you.",
+	"verified": "Your address is confirmed.",
+	"joined":   "You have joined.",
+	"session":  "That browser is signed out.",
+	"others":   "All other browsers and all apps are signed out.",
+	"token":    "The token has ended.",
+	"removed":  "The app has no access any more.",
 }
 
-func day(t time.Time) string { return t.Format("2 January 2006") }
+// done goes back to a page of the account, which says that something was done.
+func (v *visit) done(path, what string) error { return v.to(path + "?done=" + what) }
 
-func (p *Pages) account(v *visit) error { return v.mine(http.StatusOK, page{}) }
+func (p *Pages) account(v *visit) error {
+	return v.mine(http.StatusOK, page{Said: said[v.r.URL.Query().Get("done")]}, accountBody{Name: v.user.Name})
+}
 
-// mine shows the account, with what was said or is wrong.
-func (v *visit) mine(status int, d page) error {
+// mine shows the account, with what was typed, said or is wrong.
+func (v *visit) mine(status int, d page, b accountBody) error {
 	q := v.p.DB.Read(v.r.Context())
 	sessions, err := org.Sessions(q, v.user.No, v.p.Now())
 	if err != nil {
 		return err
 	}
 	for _, s := range sessions {
-		d.Sessions = append(d.Sessions, sessionRow{s.ID, s.Agent, s.Address, day(s.SeenAt), s.No == v.session.No})
+		b.Sessions = append(b.Sessions, sessionRow{
+			s.ID, browser(s.Agent), s.Address, ago(v.p.Now(), s.SeenAt), day(s.CreatedAt), s.No == v.session.No,
+		})
 	}
 	belongs, err := org.Memberships(q, v.user.No)
 	if err != nil {
 		return err
 	}
-	names := map[int64]string{}
 	for _, m := range belongs {
-		d.Orgs = append(d.Orgs, m.Org)
-		names[m.Org.No] = m.Org.Name
+		b.Orgs = append(b.Orgs, orgRow{m.Org.ID, m.Org.Name, as(m.Role), string(m.Org.ID) == b.Form.Org})
 	}
-	tokens, err := org.Tokens(q, 0, v.user.No)
-	if err != nil {
+	if b.Tokens, err = v.tokens(q); err != nil {
 		return err
 	}
-	for _, t := range tokens {
-		row := tokenRow{ID: t.ID, Name: t.Name, Org: names[t.Org], May: strings.ReplaceAll(t.Scopes.String(), " ", ", "), Until: "never ends"}
-		if t.Full {
-			row.May = "everything that you may"
+	for i := range d.Complaints { // without organisations, there is no form for tokens that a complaint could lead to
+		if len(b.Orgs) == 0 && strings.HasPrefix(d.Complaints[i].Field, "token-") {
+			d.Complaints[i].Field = ""
 		}
-		if !t.ExpiresAt.IsZero() {
-			row.Until = "ends " + day(t.ExpiresAt)
-		}
-		d.Tokens = append(d.Tokens, row)
 	}
-	d.Title, d.Email, d.Name, d.Verified, d.Scopes = "Your account", v.user.Email, v.user.Name, !v.user.VerifiedAt.IsZero(), scope.All().List()
+	b.Email, b.Verified, b.Scopes = v.user.Email, !v.user.VerifiedAt.IsZero(), scope.All().List()
+	d.Title, d.Wide, d.At, d.Body = "Your account", true, "account", b
 	return v.show(status, "account", d)
 }
 
-// done runs a change and goes back to the account, or says what is wrong.
-func (v *visit) done(err error) error {
-	if shown := problem.As(err); shown != nil && shown.Kind == problem.Invalid {
-		return v.mine(http.StatusBadRequest, page{Complaint: sentence(shown)})
-	}
-	if err != nil {
+// wrong shows the account with what a problem says of a form whose fields' ids begin so; any other error it returns.
+func (v *visit) wrong(err error, prefix string, b accountBody) error {
+	shown := problem.As(err)
+	if shown == nil || shown.Kind != problem.Invalid {
 		return err
 	}
-	return v.to("/account")
+	return v.mine(http.StatusBadRequest, page{Complaints: complaints(shown, prefix)}, b)
 }
-
-func (v *visit) write(do func(tx *db.Tx) error) error { return v.p.DB.Write(v.r.Context(), "", do) }
 
 func (p *Pages) rename(v *visit) error {
-	return v.done(v.write(func(tx *db.Tx) error {
-		_, err := p.People.Rename(tx, v.user.No, v.form.Get("name"), 0)
+	name := v.form.Get("name")
+	err := v.write(func(tx *db.Tx) error {
+		_, err := p.People.Rename(tx, v.user.No, name, 0)
 		return err
-	}))
+	})
+	if err != nil {
+		return v.wrong(err, "", accountBody{Name: name})
+	}
+	return v.done("/account", "name")
 }
 
-// changePassword asks for the old one, as a sign-in would, so that an open browser is not enough.
+// changePassword asks for the one before, as a sign-in would, so that an open browser is not enough.
 func (p *Pages) changePassword(v *visit) error {
-	in := v.coming()
-	in.Email, in.Password, in.Former = v.user.Email, v.form.Get("current"), ""
-	ok, err := p.People.Knows(v.r.Context(), in)
+	in := v.coming(v.user.Email, v.form.Get("current"))
+	known, err := p.People.Knows(v.r.Context(), in)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return v.mine(http.StatusForbidden, page{Complaint: "The password that you have now is another one."})
+	b := accountBody{Name: v.user.Name}
+	if !known {
+		return v.mine(http.StatusForbidden, page{Complaints: []complaint{{"current", "The password that you have now is another one."}}}, b)
 	}
 	password, err := p.People.Hash(v.r.Context(), v.user.Email, v.form.Get("password"))
 	if err == nil {
 		err = v.write(func(tx *db.Tx) error { return p.People.SetPassword(tx, v.user.No, password, v.session.No, v.by()) })
 	}
-	return v.done(err)
+	if err != nil {
+		return v.wrong(err, "", b)
+	}
+	return v.done("/account", "password")
 }
 
 func (p *Pages) sendVerification(v *visit) error {
-	return v.done(p.sendLink(v.r.Context(), org.Verification, v.user))
+	if v.user.VerifiedAt.IsZero() {
+		p.sendLink(v.user, org.Verification)
+	}
+	return v.done("/account", "verify")
 }
 
 func (p *Pages) endSession(v *visit) error {
-	return v.done(v.write(func(tx *db.Tx) error {
-		return p.People.SignOut(tx, v.user.No, id.Session(v.r.PathValue("id")), 0, v.by())
-	}))
+	s := id.Session(v.r.PathValue("id"))
+	if err := v.write(func(tx *db.Tx) error { return p.People.SignOut(tx, v.user.No, s, 0, v.by()) }); err != nil {
+		return err
+	}
+	return v.done("/account", "session")
 }
 
 func (p *Pages) endOthers(v *visit) error {
-	return v.done(v.write(func(tx *db.Tx) error { return p.People.SignOut(tx, v.user.No, "", v.session.No, v.by()) }))
-}
-
-// makeToken shows the token once.
-func (p *Pages) makeToken(v *visit) error {
-	in := org.TokenInput{Name: v.form.Get("name")}
-	for _, name := range v.form["scope"] {
-		in.Scopes |= scope.Of(scope.Scope(name))
-	}
-	if days := v.form.Get("days"); days != "" {
-		n, err := strconv.Atoi(days)
-		if err != nil || n < 1 || n > 3650 {
-			return v.mine(http.StatusBadRequest, page{Complaint: "A token lasts 1 to 3650 days."})
-		}
-		in.Expires = time.Duration(n) * 24 * time.Hour
-	}
-	belongs, err := org.Memberships(p.DB.Read(v.r.Context()), v.user.No)
+	err := v.write(func(tx *db.Tx) error { return p.People.SignOut(tx, v.user.No, "", v.session.No, v.by()) })
 	if err != nil {
 		return err
 	}
-	for _, m := range belongs {
-		if string(m.Org.ID) != v.form.Get("org") {
-			continue
-		}
-		var secret string
-		err := v.write(func(tx *db.Tx) (err error) {
-			_, secret, err = org.CreateToken(tx, m.Org.No, v.user.No, in, v.by())
-			return err
-		})
-		if err != nil {
-			return v.done(err)
-		}
-		return v.mine(http.StatusOK, page{Secret: secret})
-	}
-	return v.mine(http.StatusBadRequest, page{Complaint: "Choose an organisation that you belong to."})
+	return v.done("/account", "others")
 }
 
-func (p *Pages) endToken(v *visit) error {
-	return v.done(v.write(func(tx *db.Tx) error { return org.RevokeToken(tx, v.user.No, id.Token(v.r.PathValue("id")), v.by()) }))
-}
-
-func (p *Pages) apps(v *visit) error {
-	q := v.p.DB.Read(v.r.Context())
-	grants, err := oauth.GrantsOf(q, v.user.No)
-	if err != nil {
-		return err
-	}
-	d := page{Title: "Apps with access"}
-	for _, g := range grants {
-		o, err := org.ByNumber(q, g.Org)
-		if err != nil {
-			return err
-		}
-		d.Grants = append(d.Grants, grantRow{g.ID, g.ClientName, o.Name, day(g.CreatedAt), g.Scopes.List()})
-	}
-	return v.show(http.StatusOK, "apps", d)
-}
-
-// removeApp withdraws what an app was allowed: its tokens and webhooks end with it.
-func (p *Pages) removeApp(v *visit) error {
-	err := p.DB.Configure(v.r.Context(), func(tx *db.Tx) error {
-		grants, err := oauth.GrantsOf(tx, v.user.No)
-		if err != nil {
-			return err
-		}
-		for _, g := range grants {
-			if g.ID == id.Grant(v.r.PathValue("id")) {
-				return p.Registry.RevokeGrant(tx, g.Org, g.ID, "withdrawn_by_person", v.by())
-			}
-		}
-		return problem.New(problem.NotFound, "grant_not_found", "There is no such app any more.")
-	})
-	if err != nil {
-		return err
-	}
-	return v.to("/account/apps")
-}
+func day(t time.Time) string { return t.UTC().Format("2 January 2006") }

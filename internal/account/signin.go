@@ -1,145 +1,162 @@
 package account
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
+type signInBody struct{ Email, Next string }
+
 func (p *Pages) signInPage(v *visit) error {
 	q := v.r.URL.Query()
-	d := page{Title: "Sign in", Narrow: true, Next: local(q.Get("next"), "")}
+	d := page{Title: "Sign in", Body: signInBody{Next: local(q.Get("next"), "")}}
 	if q.Has("made") {
-		d.Said = "If the address had no account before, it has one now. Sign in with it."
+		d.Said = "If this address was new here, its account is ready: sign in with it. If you had one already, it is as it was."
 	}
 	return v.show(http.StatusOK, "sign-in", d)
 }
 
 func (p *Pages) signIn(v *visit) error {
-	in := v.coming()
-	in.Email, in.Password = v.form.Get("email"), v.form.Get("password")
-	_, _, cookie, err := p.People.SignIn(v.r.Context(), in)
-	if shown := problem.As(err); shown != nil && shown.Code == "sign_in_failed" {
-		return v.show(http.StatusUnauthorized, "sign-in", page{
-			Title: "Sign in", Narrow: true, Next: local(v.form.Get("next"), ""), Email: in.Email, Complaint: shown.Detail,
+	next := v.form.Get("next")
+	in := v.coming(v.form.Get("email"), v.form.Get("password"))
+	u, s, cookie, err := p.People.SignIn(v.r.Context(), in)
+	if refused := v.refused(err); refused != nil {
+		return v.show(refused.Kind.Status(), "sign-in", page{
+			Title: "Sign in", Body: signInBody{in.Email, local(next, "")}, Complaints: []complaint{{Text: refused.Detail}},
 		})
 	}
 	if err != nil {
 		return err
 	}
+	v.begin(u, s, cookie)
+	return v.to(local(next, "/account"))
+}
+
+// refused is the problem of a sign-in that failed, or that comes too early after others; nil for any other error. Its Retry-After is set.
+func (v *visit) refused(err error) *problem.Error {
+	if !problem.Is(err, "sign_in_failed") && !problem.Is(err, "sign_in_throttled") {
+		return nil
+	}
+	p := problem.As(err)
+	v.retryAfter(p)
+	return p
+}
+
+// begin has the visit go on as somebody who has just signed in.
+func (v *visit) begin(u org.User, s org.Session, cookie string) {
+	v.user, v.session, v.csrf = u, s, ""
 	v.enter(cookie)
-	return v.to(local(v.form.Get("next"), "/account"))
 }
 
 func (p *Pages) signOut(v *visit) error {
-	if v.user.No != 0 {
-		err := p.DB.Write(v.r.Context(), "", func(tx *db.Tx) error { return p.People.SignOut(tx, v.user.No, v.session.ID, 0, v.by()) })
+	if v.signedIn() {
+		err := v.write(func(tx *db.Tx) error { return p.People.SignOut(tx, v.user.No, v.session.ID, 0, v.by()) })
 		if err != nil {
 			return err
 		}
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: p.cookieName(), Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.secure()})
+	v.leave()
 	return v.to("/sign-in")
 }
 
-func (p *Pages) closed() error {
-	return problem.New(problem.NotFound, "sign_up_closed", "Accounts are made by invitation here. Ask the organiser for one.")
+type signUpBody struct{ Email, Name, Next string }
+
+func closed() error {
+	return problem.New(problem.NotFound, "sign_up_closed", "Nobody can make an account of their own here. Ask the organiser for an invitation.")
 }
 
 func (p *Pages) signUpPage(v *visit) error {
 	if !p.SignUp {
-		return p.closed()
+		return closed()
 	}
-	return v.show(http.StatusOK, "sign-up", page{Title: "Make an account", Narrow: true, Next: local(v.r.URL.Query().Get("next"), "")})
+	return v.show(http.StatusOK, "sign-up", page{Title: "Make an account", Body: signUpBody{Next: local(v.r.URL.Query().Get("next"), "")}})
 }
 
 // signUp makes an account. Whether there was one already is not told: the answer is the same, and takes as long.
 func (p *Pages) signUp(v *visit) error {
 	if !p.SignUp {
-		return p.closed()
+		return closed()
 	}
-	email, next := v.form.Get("email"), local(v.form.Get("next"), "")
-	password, err := p.People.Hash(v.r.Context(), email, v.form.Get("password"))
-	var u org.User
+	if err := v.spend(); err != nil {
+		return err
+	}
+	d := signUpBody{strings.TrimSpace(v.form.Get("email")), v.form.Get("name"), local(v.form.Get("next"), "")}
+	password, err := p.People.Hash(v.r.Context(), d.Email, v.form.Get("password"))
 	if err == nil {
-		u, err = p.newAccount(v.r.Context(), org.UserInput{Email: email, Name: v.form.Get("name"), Password: password}, v)
+		err = v.makeAccount(org.UserInput{Email: d.Email, Name: d.Name, Password: password})
 	}
 	if shown := problem.As(err); shown != nil && shown.Kind == problem.Invalid {
-		return v.show(http.StatusBadRequest, "sign-up", page{
-			Title: "Make an account", Narrow: true, Next: next, Email: email, Name: v.form.Get("name"), Complaint: sentence(shown),
-		})
+		return v.show(http.StatusBadRequest, "sign-up", page{Title: "Make an account", Body: d, Complaints: complaints(shown, "")})
 	}
-	switch {
-	case problem.Is(err, "email_taken"):
-		p.mail(email, "You have an account already", "Somebody, perhaps you, tried to make an account with this address at "+p.PublicURL+
-			".\n\nThere is one already. Sign in, or set a new password: "+p.PublicURL+"/reset\n")
-	case err != nil:
+	if err != nil {
 		return err
-	default:
-		if err := p.sendLink(v.r.Context(), org.Verification, u); err != nil {
-			return err
-		}
 	}
 	after := url.Values{"made": {"1"}}
-	if next != "" {
-		after.Set("next", next)
+	if d.Next != "" {
+		after.Set("next", d.Next)
 	}
 	return v.to("/sign-in?" + after.Encode())
 }
 
-func (p *Pages) newAccount(ctx context.Context, in org.UserInput, v *visit) (u org.User, err error) {
-	err = p.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-		u, err = p.People.Create(tx, in, by("", v.address()))
-		return err
-	})
-	return u, err
-}
-
-// sendLink makes a one-time link and sends it, where there is a mail server.
-func (p *Pages) sendLink(ctx context.Context, kind org.LinkKind, u org.User) error {
-	if p.Mail == nil {
-		return nil
-	}
+// makeAccount makes an account where there is none with the address, and has whoever has it told. An account that is there is noted to have been asked for
+// in vain, also because a transaction that writes takes longer than one that does not.
+func (v *visit) makeAccount(in org.UserInput) error {
 	var secret string
-	err := p.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-		_, secret, err = p.People.NewLink(tx, kind, u)
+	var taken bool
+	err := v.write(func(tx *db.Tx) error {
+		taken, secret = false, ""
+		u, err := v.p.People.Create(tx, in, v.as(""))
+		switch {
+		case problem.Is(err, "email_taken"):
+			taken = true
+			return v.noteTaken(tx, in.Email)
+		case err != nil || v.p.Mail == nil:
+			return err
+		}
+		_, secret, err = v.p.People.NewLink(tx, org.Verification, u)
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case taken:
+		v.p.post(in.Email, written(v.p.takenLetter(in.Email)))
+	default:
+		v.p.post(in.Email, written(v.p.verificationLetter(in.Email, secret)))
 	}
-	subject, why := "Is this address yours?", "Open this link to show that it is:"
-	if kind == org.Reset {
-		subject, why = "Set a new password", "Somebody, perhaps you, asked for a new password. Open this link to set one; if it was not you, do nothing:"
-	}
-	p.mail(u.Email, subject, why+"\n\n"+kind.URL(p.PublicURL, secret)+"\n\nIt can be used once, for a short time.\n")
 	return nil
 }
 
-func (p *Pages) resetAsk(v *visit) error {
-	return v.show(http.StatusOK, "reset-ask", page{Title: "Set a new password", Narrow: true})
+func (v *visit) noteTaken(tx *db.Tx, email string) error {
+	u, err := org.UserByEmail(tx, email)
+	if err != nil {
+		return err
+	}
+	return audit.Append(tx, v.as("").Entry(0, "sign_up.repeated", string(u.ID), nil))
 }
 
-// resetSend always says the same. What there is to do is done after the answer, so that the time tells nothing either.
+// write runs a transaction.
+func (v *visit) write(do func(tx *db.Tx) error) error { return v.p.DB.Write(v.r.Context(), "", do) }
+
+func (p *Pages) resetAsk(v *visit) error {
+	return v.show(http.StatusOK, "reset-ask", page{Title: "Set a new password"})
+}
+
+// resetSend always says the same.
 func (p *Pages) resetSend(v *visit) error {
 	if p.Mail == nil {
-		return v.say(http.StatusOK, "Ask the organiser", "This server sends no mail. Whoever runs it can print a link for you with: stagedoor user reset.")
+		return p.resetAsk(v)
 	}
-	email := strings.TrimSpace(v.form.Get("email"))
-	ctx := context.WithoutCancel(v.r.Context())
-	p.mailing.Go(func() {
-		u, err := org.UserByEmail(p.DB.Read(ctx), email)
-		if err == nil {
-			err = p.sendLink(ctx, org.Reset, u)
-		}
-		if err != nil && !problem.Is(err, "user_not_found") {
-			p.Log.Error("make reset link", "error", err)
-		}
-	})
-	return v.say(http.StatusOK, "Look into your mail", "If there is an account with that address, a link is on its way to it.")
+	if err := v.spend(); err != nil {
+		return err
+	}
+	p.sendReset(strings.TrimSpace(v.form.Get("email")))
+	return v.say(http.StatusOK, "Look into your mail", "If there is an account with that address, a link is on its way to it. It works once, within an hour.",
+		lead{"/sign-in", "Back to the sign-in"})
 }

@@ -48,6 +48,9 @@ type Config struct {
 	Erase func(ctx context.Context, org int64, a person.Address, by audit.By) error
 	// PublicURL is how the outside reaches the server, without a slash at its end, for links that people are sent.
 	PublicURL string
+	// Invited sends an invitation, of which it is given the organisation's name and the link's secret, to whoever was invited, and does not wait for it; nil
+	// where nothing is sent.
+	Invited func(l org.Link, organisation, secret string)
 	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
 	ClientAddr func(context.Context) netip.Addr
 
