@@ -189,7 +189,7 @@ func TestInvitationSignsIn(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.account("kari@example.com")
 		path, b := h.invite("kari@example.com", org.Member), h.browser()
-		b.get(path).form(path).with("password", password).submit().leads("/account?done=joined").follow().must(200).says("Kari Nordmann", "You have joined.")
+		b.get(path).form(path).with("password", password).submit().leads("/account?done=joined").follow().must(200).says("kari@example.com", "You have joined.")
 	})
 }
 

@@ -144,7 +144,7 @@ func (v *visit) show(status int, name string, d page, formTo ...string) error {
 	private(v.w.Header(), formTo...)
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(b.Bytes()) //nolint:gosec // the template has escaped it; the browser may be gone
+	_, _ = v.w.Write(b.Bytes()) // the browser may be gone
 	return nil
 }
 

@@ -266,9 +266,16 @@ func TestTextCanBeRead(t *testing.T) {
 			text string
 			min  float64
 		}{
-			{"paper", "ink quiet accent accent-strong", 4.5}, {"card", "ink quiet accent accent-strong bad good", 4.5}, {"well", "ink", 4.5},
-			{"accent", "accent-ink", 4.5}, {"accent-strong", "accent-ink", 4.5}, {"good-paper", "good", 4.5}, {"bad-paper", "bad", 4.5},
-			{"card", "edge focus", 3}, {"well", "edge", 3}, {"paper", "focus", 3},
+			{"paper", "ink quiet accent accent-strong", 4.5},
+			{"card", "ink quiet accent accent-strong bad good", 4.5},
+			{"well", "ink", 4.5},
+			{"accent", "accent-ink", 4.5},
+			{"accent-strong", "accent-ink", 4.5},
+			{"good-paper", "good", 4.5},
+			{"bad-paper", "bad", 4.5},
+			{"card", "edge focus", 3},
+			{"well", "edge", 3},
+			{"paper", "focus", 3},
 		} {
 			for name := range strings.FieldsSeq(c.text) {
 				if got := contrast(t, colors[name], colors[c.on]); got < c.min {

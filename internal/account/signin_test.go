@@ -141,7 +141,10 @@ func TestSignUpMakesAnAccountThatHasToBeConfirmed(t *testing.T) {
 		f := b.get("/sign-up?next=/account/apps").form("/sign-up").with("email", " ola@example.com ", "name", "Ola", "password", password)
 		f.submit().leads("/sign-in?made=1&next=%2Faccount%2Fapps").follow().must(200).says("its account is ready").
 			form("/sign-in").with("email", "ola@example.com", "password", password).submit().leads("/account/apps")
-		b.get("/account").says("Ola", "Not confirmed yet")
+		mine := b.get("/account").says("Not confirmed yet")
+		if name := attr(mine.input("/account/name", "name"), "value"); name != "Ola" {
+			t.Errorf("the account's name is %q", name)
+		}
 
 		l := h.letter()
 		if l.To != "ola@example.com" {

@@ -96,7 +96,7 @@ func (p *Pages) cookieName(name string) string {
 func (p *Pages) sessionCookie() string { return p.cookieName("stagedoor_session") }
 
 func (p *Pages) setCookie(w http.ResponseWriter, name, value string, site http.SameSite, maxAge int) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: site, Secure: p.secure(), MaxAge: maxAge})
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: site, Secure: p.secure(), MaxAge: maxAge}) //nolint:gosec // G124: Secure behind TLS, see secure
 }
 
 // enter gives the browser its session.

@@ -29,13 +29,15 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req, c, err := s.requested(r.Context(), text)
-	switch e := err.(type) {
-	case nil:
+	var nowhere *lost
+	var refused *fault
+	switch {
+	case err == nil:
 		s.decide(w, r, req, c)
-	case *lost:
-		s.Front.Say(w, r, http.StatusBadRequest, "This link does not work", e.sentence)
-	case *fault:
-		s.redirect(w, req, url.Values{"error": {e.code}, "error_description": {e.description}})
+	case errors.As(err, &nowhere):
+		s.Front.Say(w, r, http.StatusBadRequest, "This link does not work", nowhere.sentence)
+	case errors.As(err, &refused):
+		s.redirect(w, req, url.Values{"error": {refused.code}, "error_description": {refused.description}})
 	default:
 		s.say(w, r, err)
 	}

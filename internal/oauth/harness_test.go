@@ -2,7 +2,6 @@ package oauth_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -186,13 +184,6 @@ func each(t *testing.T, f func(t *testing.T, p *site)) {
 func lite(t testing.TB, change ...func(*oauth.Config)) *site {
 	t.Helper()
 	return open(t, dbtest.Open(t, dbtest.SQLite(t)), change...)
-}
-
-// from returns a config for requests from an address.
-func from(address string) func(*oauth.Config) {
-	return func(c *oauth.Config) {
-		c.ClientAddr = func(context.Context) netip.Addr { return netip.MustParseAddr(address) }
-	}
 }
 
 // app is a client with its secret.

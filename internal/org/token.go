@@ -78,7 +78,7 @@ func CreateToken(tx *db.Tx, org, user int64, in TokenInput, by audit.By) (t Toke
 	return t, secret, audit.Append(tx, by.Entry(org, "token.created", string(t.ID), map[string]any{"scopes": t.Scopes.String(), "full": t.Full}))
 }
 
-const tokenColumns = `t.org_id, o.id, t.user_no, t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at` //nolint:gosec // names of columns
+const tokenColumns = `t.org_id, o.id, t.user_no, t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at`
 
 func scanToken(r db.Rows, u *User, more ...any) (t Token, err error) {
 	var scopes string

@@ -23,7 +23,7 @@ const (
 	Org     = 7
 	Number  = 12
 	Webhook = id.Webhook("wh_01jd9x2m3n4p5q6r7s8t9v0w1x")
-	Secret  = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD" //nolint:gosec // a published sample, nobody's secret
+	Secret  = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD" // a published sample, nobody's secret
 	OldOne  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	Private = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" // the bytes 0 to 31
 )

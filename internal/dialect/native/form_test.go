@@ -216,7 +216,7 @@ func TestAccess(t *testing.T) {
 			if r.status != c.status || r.text("code") != c.code {
 				t.Errorf("%s %s with %q = %d %s, want %d %s", c.method, c.path, c.header, r.status, r.raw, c.status, c.code)
 			}
-			if got := r.header.Get("WWW-Authenticate"); (r.status == 401) != strings.HasPrefix(got, "Bearer") {
+			if got := r.header.Get("WWW-Authenticate"); strings.HasPrefix(got, "Bearer") != (r.status != 200) { // RFC 6750 §3
 				t.Errorf("%s %s = %d with WWW-Authenticate %q", c.method, c.path, r.status, got)
 			}
 		})

@@ -142,7 +142,12 @@ func (a *API) createInvitation(tx *db.Tx, c *call, in *invitationInput) (answer[
 	}
 	out := answer[invitationJSON]{body: newInvitation(l), location: invitationsPath + "/" + string(l.ID)}
 	out.body.URL = org.Invitation.URL(a.PublicURL, secret)
-	return out, nil
+	if a.Invited == nil {
+		return out, nil
+	}
+	of, err := org.ByNumber(tx, c.Org)
+	out.then = func() { a.Invited(l, of.Name, secret) }
+	return out, err
 }
 
 // LinkPath names an invitation.

@@ -35,6 +35,7 @@ type answer[O any] struct {
 	body     O
 	version  int64  // of the resource, for ETag; 0 for none
 	location string // of what was made
+	then     func() // once it is on disk, and not when the answer is given again; may be nil
 }
 
 // none is the body of answers that have none.
@@ -86,8 +87,10 @@ func change[I, O, B any](
 		if err != nil {
 			return nil, err
 		}
+		var then func()
 		made, replayed, err := through(ctx, c.repeatable(), key, func(tx *db.Tx) (idempotency.Answer, error) {
 			out, err := do(tx, c, in, b)
+			then = out.then
 			if err != nil {
 				return idempotency.Answer{}, err
 			}
@@ -95,6 +98,9 @@ func change[I, O, B any](
 		})
 		if err != nil {
 			return nil, err
+		}
+		if then != nil && !replayed {
+			then()
 		}
 		return newReply(made, replayed), nil
 	})
