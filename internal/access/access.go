@@ -94,6 +94,8 @@ type Config struct {
 	Proven func(r *http.Request, token, thumbprint string) error
 	// Used notes that credentials of an organisation have been used, by their public ids; nil to note nothing.
 	Used func(ctx context.Context, org int64, credentials ...string) error
+	// Checked is told how long it took to find out who a credential's holder is and what they may do; nil to tell nobody.
+	Checked func(took time.Duration)
 	// Log receives what Run cannot return; slog.Default when nil.
 	Log *slog.Logger
 	// Now is the clock, time.Now when nil.
@@ -144,6 +146,10 @@ func New(c Config) *Door {
 // Find and Proven say of the credential, rate_limited (429), insufficient_scope and insufficient_role (403). The limit is set whenever the
 // principal is known, also beside an error, and belongs into the answer.
 func (d *Door) Enter(r *http.Request, need Need) (*Principal, Limit, error) {
+	if d.config.Checked != nil {
+		begun := time.Now()
+		defer func() { d.config.Checked(time.Since(begun)) }()
+	}
 	shown, err := credential(r.Header)
 	if err != nil {
 		return nil, Limit{}, err

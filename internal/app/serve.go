@@ -42,11 +42,12 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	if c.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // the live heap is small: collecting less often costs some MiB and saves about a twentieth of the CPU
 	}
-	server, served, err := c.server()
+	registry := prometheus.NewRegistry()
+	server, served, err := c.server(registry)
 	if err != nil {
 		return err
 	}
-	f, err := c.faces(server, strings.TrimSuffix(cmp.Or(c.PublicURL, served.URL), "/"))
+	f, err := c.faces(server, registry, strings.TrimSuffix(cmp.Or(c.PublicURL, served.URL), "/"))
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 }
 
 // server makes the server and opens its addresses.
-func (c *Core) server() (*web.Server, Served, error) {
-	registry := prometheus.NewRegistry()
+func (c *Core) server(registry *prometheus.Registry) (*web.Server, Served, error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(c.Engine.Metrics.Collectors()...)
 	c.ledgerMetrics(registry)
@@ -109,7 +109,7 @@ type faces struct {
 }
 
 // faces puts them on a server, which the outside reaches at a URL.
-func (c *Core) faces(server *web.Server, url string) (f faces, err error) {
+func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url string) (f faces, err error) {
 	var sender *mail.Sender
 	if c.SMTPURL != "" {
 		if sender, err = mail.New(c.SMTPURL); err != nil {
@@ -127,7 +127,7 @@ func (c *Core) faces(server *web.Server, url string) (f faces, err error) {
 		PerMinute: c.OAuthPerMinute, ClientAddr: web.Client, Log: c.Log,
 	})
 	f.apps.Routes(server.Mux())
-	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Log: c.Log})
+	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Checked: checkMetrics(registry), Log: c.Log})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
 		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
@@ -195,6 +195,17 @@ func (c *Core) sweep(ctx context.Context) {
 			c.Log.Warn("sweep sessions and links", "err", err)
 		}
 	}
+}
+
+// checkMetrics shows how long credentials take to check.
+func checkMetrics(r *prometheus.Registry) func(time.Duration) {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "stagedoor_credential_check_seconds",
+		Help:    "Time to find out who a request's credential belongs to and what they may do.",
+		Buckets: []float64{.000005, .00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .1},
+	})
+	r.MustRegister(h)
+	return func(took time.Duration) { h.Observe(took.Seconds()) }
 }
 
 // ledgerMetrics shows what followers of the ledger may not see yet, and what was put aside.

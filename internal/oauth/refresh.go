@@ -13,7 +13,7 @@ import (
 )
 
 // maxReplays bounds how often a refresh token that was used gives its answer again within the grace.
-const maxReplays = 1000
+const maxReplays = 200
 
 // held is a refresh token as it is stored, with its family.
 type held struct {

@@ -226,7 +226,7 @@ func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
 		"events/eventId": ev, "inventory/listingId": l, "orders/orderId": order, "webhooks/id": w, "deliveries/deliveryId": d, "clients/clientId": a.ID, "grants/grantId": a.grant(t),
 		"keys/keyId": o.api(t, 201, "POST", "/api/v1/keys", map[string]any{"scopes": []string{"events:read"}}).text("id"), "members/userId": p.ID,
 		"invitations/linkId": o.api(t, 201, "POST", "/api/v1/invitations", map[string]any{"email": "guest@people.example", "role": "staff"}).text("id"),
-		"people/userId":      p.ID,
+		"people/personId":    p.ID,
 	}
 }
 
