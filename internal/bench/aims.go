@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all
@@ -88,6 +88,16 @@ func fairnessAims(r *Report, arm string) (a []Aim) {
 		}
 		more := max(well.SendToArrival.P99*0.10, 5)
 		a = append(a, atMost(kind+": the others' p99 moves by", arm, round(x.SendToArrival.P99-well.SendToArrival.P99, 2), round(more, 2), "ms"))
+	}
+	return a
+}
+
+// tokenAims: a check costs less than a quarter of the request.
+func tokenAims(r *Report, arm string) (a []Aim) {
+	for _, x := range r.Results {
+		if x.Part == partTokens && x.Arm == arm && x.Check != nil {
+			a = append(a, atMost(x.Case+": check, of the request", arm, x.Check.OfRequest, 0.25, "×"))
+		}
 	}
 	return a
 }

@@ -84,6 +84,13 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		if x.Lost != 0 || x.Duplicates != 0 && x.Restart == nil || x.Strays != 0 || x.Refused != 0 {
 			t.Errorf("%s: lost %d, duplicates %d, strays %d, refused %d, want none", name, x.Lost, x.Duplicates, x.Strays, x.Refused)
 		}
+		if x.Part == "tokens" {
+			want := bench.Check{PerSecond: 50_000, Micros: 20, OfRequest: 0.2}
+			if x.Accepted == 0 || x.Publish == nil || x.Publish.Count != x.Accepted || x.Check == nil || *x.Check != want {
+				t.Errorf("%s: %d accepted, answers %+v, check %+v; want %+v", name, x.Accepted, x.Publish, x.Check, want)
+			}
+			continue
+		}
 		if want := x.Accepted * int64(x.Endpoints); x.Restart == nil && (x.Accepted == 0 || x.Delivered != want) {
 			t.Errorf("%s: %d accepted for %d endpoints and %d delivered", name, x.Accepted, x.Endpoints, x.Delivered)
 		}
@@ -99,7 +106,9 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"rates, 50/s, plain", "rates, 1000/s, plain", "rates, 50/s, durable", "rates, 1000/s, durable", "rates, 50/s, sqlite", "rates, 1000/s, sqlite",
 		"ten, plain", "ten, durable", "ten, sqlite",
 		"hanging, ten answer, sqlite", "hanging, one of ten hangs, sqlite", "hanging, one hangs, one fails, sqlite",
-		"orders, sqlite", "old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
+		"orders, sqlite",
+		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
+		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

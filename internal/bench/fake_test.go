@@ -42,7 +42,7 @@ func stagedoor(args []string) error {
 		return bench.Floor(context.Background(), args[1:], os.Stdout)
 	case "serve":
 		return serveFake(args[1:])
-	case "org", "key", "endpoint":
+	case "org", "key", "endpoint", "client":
 		return furnishFake(args[0], args[2:])
 	}
 	return fmt.Errorf("the fake has no command %q", args[0])
@@ -61,6 +61,7 @@ func leavePID() error {
 type flags struct {
 	listen, data, database, allow string
 	org, url, format, event       string
+	scope, grant, perMinute       string
 	json                          bool
 }
 
@@ -74,6 +75,9 @@ func parse(args []string) (f flags, err error) {
 	fs.StringVar(&f.url, "url", "", "")
 	fs.StringVar(&f.format, "format", "", "")
 	fs.StringVar(&f.event, "event", "", "")
+	fs.StringVar(&f.scope, "scope", "", "")
+	fs.StringVar(&f.grant, "grant-type", "", "")
+	fs.StringVar(&f.perMinute, "oauth-per-minute", "", "")
 	fs.BoolVar(&f.json, "json", false, "")
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		args = args[1:]
@@ -99,6 +103,12 @@ func furnishFake(noun string, args []string) error {
 	case "key":
 		fmt.Println(`{"id":"key_1","key":"sd_secret","scopes":[]}`)
 		return nil
+	case "client":
+		if f.org != "bench" || f.scope != "events:read" || f.grant != "client_credentials" {
+			return fmt.Errorf("client create has --org %q --scope %q --grant-type %q", f.org, f.scope, f.grant)
+		}
+		fmt.Println(`{"clientId":"oa_1","clientSecret":"s3cret"}`)
+		return nil
 	}
 	if f.org != "bench" || f.event == "" {
 		return fmt.Errorf("endpoint create has --org %q --event %q", f.org, f.event)
@@ -118,6 +128,8 @@ type fake struct {
 	client    *http.Client
 	mu        sync.Mutex // guards the fields below
 	next      int
+	reads     int
+	tokens    int
 	log, done *os.File
 	lanes     map[string]chan parcel
 }
@@ -132,8 +144,8 @@ func serveFake(args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.allow != "127.0.0.0/8" {
-		return fmt.Errorf("serve has --allow-target %q", f.allow)
+	if f.allow != "127.0.0.0/8" || f.perMinute != "0" {
+		return fmt.Errorf("serve has --allow-target %q --oauth-per-minute %q", f.allow, f.perMinute)
 	}
 	if err := os.MkdirAll(f.data, 0o700); err != nil {
 		return err
@@ -188,6 +200,8 @@ func (s *fake) endpoints() []string {
 func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	switch {
+	case r.URL.Path == "/metrics" || r.URL.Path == "/oauth/token" || r.Method == http.MethodGet:
+		s.serveReaders(w, r, string(body))
 	case r.Header.Get("X-Api-Key") != "sd_secret":
 		http.Error(w, "no key", http.StatusUnauthorized)
 	case r.Method != http.MethodPost || !json.Valid(body):
@@ -206,6 +220,27 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.accept(w, http.StatusAccepted, `{"type":"bench.sent","data":%s,"timestamp":%q}`, m.Data, time.Now().UTC().Format(time.RFC3339Nano))
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// serveReaders answers what needs no key: the token endpoint, those who come with a token, and whoever wants to know how long they took.
+func (s *fake) serveReaders(w http.ResponseWriter, r *http.Request, body string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, secret, _ := r.BasicAuth()
+	switch {
+	case r.URL.Path == "/metrics":
+		const route = `{method="GET",route="GET /api/v1/events"}`
+		fmt.Fprintf(w, "# HELP x\nstagedoor_credential_check_seconds_sum %g\nstagedoor_credential_check_seconds_count %d\n", float64(s.reads)*2e-5, s.reads)
+		fmt.Fprintf(w, "stagedoor_http_request_seconds_sum%s %g\nstagedoor_http_request_seconds_count%s %d\n", route, float64(s.reads)*1e-4, route, s.reads)
+	case r.URL.Path == "/oauth/token" && id == "oa_1" && secret == "s3cret" && body == "grant_type=client_credentials":
+		s.tokens++
+		fmt.Fprintf(w, `{"access_token":"sda_%04d","token_type":"Bearer"}`, s.tokens)
+	case r.URL.Path == "/api/v1/events" && r.Header.Get("Authorization") >= "Bearer sda_0001" && r.Header.Get("Authorization") <= fmt.Sprintf("Bearer sda_%04d", s.tokens):
+		s.reads++
+		fmt.Fprint(w, `{"data":[]}`)
+	default:
+		http.Error(w, "no token", http.StatusUnauthorized)
 	}
 }
 

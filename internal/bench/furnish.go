@@ -1,13 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"time"
 )
 
 // furnish sets a fresh Stagedoor up in the way that a user would: an organisation, a key and endpoints by the commands, an event
@@ -32,6 +29,9 @@ func (s *subject) furnish(ctx context.Context, n need) error {
 		if err != nil {
 			return err
 		}
+	}
+	if n.tokens > 0 {
+		return s.allow(ctx, org.Slug, n.tokens)
 	}
 	if n.orders {
 		return s.putOnSale(ctx)
@@ -81,30 +81,13 @@ func (s *subject) putOnSale(ctx context.Context) error {
 
 // post makes one call of the API and decodes its answer.
 func (s *subject) post(ctx context.Context, answer any, path string, body any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.server.addr+path, bytes.NewReader(text))
+	got, err := s.do(ctx, http.MethodPost, path, http.StatusCreated, http.Header{"Content-Type": {"application/json"}, "X-Api-Key": {s.key}}, text)
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-API-Key", s.key)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, IdleConnTimeout: time.Second}}
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	got, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
-	if err != nil {
-		return fmt.Errorf("POST %s: %w", path, err)
-	}
-	if res.StatusCode != http.StatusCreated {
-		return fmt.Errorf("POST %s: status %d, want 201: %.300s", path, res.StatusCode, got)
 	}
 	if err := json.Unmarshal(got, answer); err != nil {
 		return fmt.Errorf("POST %s answered %.200q: %w", path, got, err)

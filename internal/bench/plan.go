@@ -15,6 +15,7 @@ const (
 	partHanging    = "hanging"    // one of them hangs, and one more fails
 	partOrders     = "orders"     // orders instead of messages
 	partOld        = "old"        // with many old deliveries in the tables
+	partTokens     = "tokens"     // reading with access tokens
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -25,7 +26,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -38,6 +39,8 @@ type plan struct {
 	closed     time.Duration // the length of closed loops
 	rates      []load
 	hanging    load
+	reading    load
+	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
 	hold       time.Duration // how long the receiver is silent before the server is killed
 	settle     time.Duration // after the last arrival, for the outcomes to be written down
@@ -48,7 +51,7 @@ func fullPlan() plan {
 	return plan{
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
-		old:   1_000_000, hanging: openLoad(500, 8*time.Second),
+		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -57,7 +60,7 @@ func quickPlan() plan {
 	p := fullPlan()
 	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
-	p.hanging = openLoad(200, 2*time.Second)
+	p.hanging, p.reading = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second)
 	p.old = 50_000
 	return p
 }

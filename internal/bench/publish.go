@@ -13,7 +13,8 @@ import (
 type publisher struct {
 	addr  string
 	req   request
-	until time.Time // when its connections give up
+	fresh func(request) // see target
+	until time.Time     // when its connections give up
 	conn  net.Conn
 	wire  *wire
 	stop  func() bool // ends the watch over the context that closes conn
@@ -22,7 +23,7 @@ type publisher struct {
 // patience is how long after the end of its loop a publisher still waits for an answer.
 const patience = 30 * time.Second
 
-// exchange sends the request with number n and reads the answer. After an error the next exchange dials anew. When ctx is done
+// exchange sends the request, with number n where it has a place for one, and reads the answer. After an error the next exchange dials anew. When ctx is done
 // the connection is closed, and with it ends an exchange that is under way.
 func (p *publisher) exchange(ctx context.Context, n int64) (code int, body []byte, err error) {
 	if p.conn == nil {
@@ -30,7 +31,11 @@ func (p *publisher) exchange(ctx context.Context, n int64) (code int, body []byt
 			return 0, nil, err
 		}
 	}
-	p.req.number(n)
+	if p.fresh != nil {
+		p.fresh(p.req)
+	} else {
+		p.req.number(n)
+	}
 	if _, err := p.conn.Write(p.req.bytes); err != nil {
 		p.close()
 		return 0, nil, err
@@ -70,6 +75,8 @@ type target struct {
 	addr string
 	req  request
 	book *book
+
+	fresh func(request) // what is done to a request before it is sent; nil for its number to be written into it
 }
 
 // refusal keeps the first answer that was not a 2xx, or the first error, for a message that helps.
@@ -163,7 +170,7 @@ func (t *target) publishers(ctx context.Context, l load, run func(context.Contex
 	var why refusal
 	for range l.publishers {
 		wait.Go(func() {
-			p := &publisher{addr: t.addr, req: t.req.clone(), until: time.Now().Add(l.length + patience)}
+			p := &publisher{addr: t.addr, req: t.req.clone(), fresh: t.fresh, until: time.Now().Add(l.length + patience)}
 			defer p.close()
 			run(ctx, p, &why)
 		})

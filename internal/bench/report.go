@@ -64,6 +64,7 @@ type Result struct {
 	// OfFloor is AcceptedPerSecond over that of the durable floor under the same load; 0 where that was not measured.
 	OfFloor float64 `json:"ofDurableFloor,omitempty"`
 
+	Check   *Check   `json:"check,omitempty"`
 	Restart *Restart `json:"restart,omitempty"`
 }
 
@@ -97,7 +98,7 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens {
 			continue
 		}
 		part := partThroughput

@@ -26,6 +26,7 @@ type subject struct {
 	endpoints int
 	path, key string // of the requests
 	body      []byte
+	tokens    []string // for the part tokens
 }
 
 // need is what a trial needs of its subject.
@@ -33,6 +34,7 @@ type need struct {
 	endpoints int
 	sick      map[int]behaviour // endpoints that do not answer
 	orders    bool              // orders instead of messages
+	tokens    int               // access tokens, to read with
 }
 
 // start makes a subject of an arm: fresh data, a running server, its endpoints registered and known to be heard.
@@ -79,7 +81,7 @@ func (s *subject) startFloor(ctx context.Context) error {
 }
 
 func (s *subject) startStagedoor(ctx context.Context, b *bench, n need) error {
-	s.args = []string{"serve", "--listen", "127.0.0.1:0", "--allow-target", "127.0.0.0/8", "--data", s.dataDir()}
+	s.args = []string{"serve", "--listen", "127.0.0.1:0", "--allow-target", "127.0.0.0/8", "--oauth-per-minute", "0", "--data", s.dataDir()}
 	if s.arm == postgres {
 		b.databases++
 		s.cluster, s.database = b.cluster, "bench_"+strconv.Itoa(b.databases)

@@ -47,6 +47,7 @@ var titles = map[string]string{
 	partHanging:    "Ten endpoints, of which some are sick; the figures are of the eight others",
 	partOrders:     "Orders, one portal endpoint",
 	partOld:        "With old deliveries in the tables",
+	partTokens:     "GET /api/v1/events with an access token",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -54,9 +55,12 @@ var titles = map[string]string{
 func (r *Report) part(out *strings.Builder, part string) {
 	var rows [][]string
 	for _, x := range r.shown(part) {
-		if part == partRestart {
+		switch part {
+		case partRestart:
 			rows = append(rows, x.restartRow())
-		} else {
+		case partTokens:
+			rows = append(rows, x.tokensRow())
+		default:
 			rows = append(rows, x.row())
 		}
 	}
@@ -66,6 +70,10 @@ func (r *Report) part(out *strings.Builder, part string) {
 	fmt.Fprintf(out, "\n## %s\n\n", titles[part])
 	if part == partRestart {
 		table(out, []string{"arm", "accepted", "backlog", "ready s", "last delivery s", "dup", "lost"}, rows)
+		return
+	}
+	if part == partTokens {
+		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s of one core", "check ÷ request"}, rows)
 		return
 	}
 	table(out, []string{
@@ -97,6 +105,16 @@ func (r *Result) row() []string {
 		number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3), number(r.GeneratorMillis, 3), number(float64(r.PeakMemory)/(1<<20), 0),
 		fmt.Sprint(r.Duplicates), fmt.Sprint(r.Lost),
 	}
+}
+
+func (r *Result) tokensRow() []string {
+	row := []string{
+		r.Arm, r.Case, number(r.AcceptedPerSecond, 0), r.Publish.String(), number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3), "", "", "",
+	}
+	if c := r.Check; c != nil {
+		row[6], row[7], row[8] = number(c.Micros, 1), number(c.PerSecond, 0), number(c.OfRequest, 3)
+	}
+	return row
 }
 
 func (r *Result) restartRow() []string {
