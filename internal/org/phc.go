@@ -50,7 +50,7 @@ func (d digest) of(plain string, size int) []byte {
 	return argon2.IDKey([]byte(plain), d.salt, d.time, d.memory, d.lanes, uint32(size))
 }
 
-// String is the PHC string: $argon2id$v=19$m=65536,t=2,p=1$salt$hash, in base64 without padding.
+// String is the PHC string: $argon2id$v=19$m=65536,t=3,p=4$salt$hash, in base64 without padding.
 func (d digest) String() string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, d.memory, d.time, d.lanes, b64.EncodeToString(d.salt), b64.EncodeToString(d.hash))
