@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -329,6 +330,20 @@ func TestAccessLogHasNoSecrets(t *testing.T) {
 	send(t, "GET", "http://"+addr+"/healthz?token=hush1", strings.NewReader("hush2"), "Authorization", "Bearer hush3", "X-Api-Key", "hush4")
 	if !strings.Contains(log.String(), "/healthz") || strings.Contains(log.String(), "hush") {
 		t.Errorf("access log = %s; want the path and no secret", log)
+	}
+}
+
+// Also where the link is called in a way that no route has.
+func TestAccessLogHasNoOneTimeLinks(t *testing.T) {
+	addr, log, _ := start(t, web.Config{}, func(s *web.Server) {
+		s.Mux().HandleFunc("GET /reset/{secret}", func(http.ResponseWriter, *http.Request) {})
+	})
+	secret := id.Secret("")
+	for _, way := range [][2]string{{"GET", "/reset/" + secret}, {"PUT", "/reset/" + secret}, {"GET", "/reset/" + secret + "/"}, {"GET", "/rest/x" + secret + "."}} {
+		send(t, way[0], "http://"+addr+way[1], nil)
+	}
+	if strings.Contains(log.String(), secret) || strings.Count(log.String(), "/reset/…") != 3 {
+		t.Errorf("access log = %s; want the paths and no secret", log)
 	}
 }
 
