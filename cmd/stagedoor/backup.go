@@ -34,7 +34,8 @@ func (c *backupCmd) Run(ctx context.Context, p *program) error {
 	if key == seal.EnvVar {
 		key = "in the environment variable " + key
 	}
-	p.printf("Wrote %s (%s).\nThe secrets in it are sealed with the master key, which is not in it: %s\nKeep the key too, in another place than the backup.\n",
+	p.printf("Wrote %s (%s).\nThe secrets in it are sealed with the master key, which is not in it: %s\nKeep the key too, in another place than the backup.\n"+
+		"A server that is started on it sends what was still to be sent at that moment: do not start one while the original runs.\n",
 		b.File, size(b.Bytes), key)
 	return nil
 }

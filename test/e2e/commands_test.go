@@ -204,8 +204,9 @@ func TestABadRowIsReportedAndTheRestComesIn(t *testing.T) {
 	})
 }
 
+// On a stage of its own: a backup that is served sends what was still to be sent when it was taken, also to the receivers of other tests.
 func TestABackupIsTakenWhileTheServerRunsAndServes(t *testing.T) {
-	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+	harness.OnStagesWith(t, "backup", nil, func(t *testing.T, st *harness.Stage) {
 		file := filepath.Join(t.TempDir(), "copy.db")
 		if st.Database != "" {
 			if _, diag, err := st.Try("backup", file); err == nil || !strings.Contains(string(diag), "pg_dump") {
