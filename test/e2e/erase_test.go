@@ -153,10 +153,12 @@ func (e *echo) all() []string {
 
 // live has the two do and suffer all that leaves something of a person behind.
 func (s *stay) live(t *testing.T) {
+	for _, who := range []string{strings.ToLower(kari), ola} {
+		s.Run(t, "user", "invite", who, "--org", s.slug)
+	}
 	s.Feed(t, password+"\n", "user", "create", kari, "--name", "Kari", "--org", s.slug, "--role", "admin", "--password-stdin")
 	s.Feed(t, password+"\n", "user", "create", ola, "--name", "Ola", "--org", s.slug, "--role", "owner", "--password-stdin")
 	for _, who := range []string{strings.ToLower(kari), ola} {
-		s.Run(t, "user", "invite", who, "--org", s.slug)
 		s.Run(t, "user", "reset", who)
 	}
 	var k struct{ Token string }
