@@ -152,7 +152,7 @@ func (s *subject) allow(ctx context.Context, slug string, n int) error {
 			return err
 		}
 		var answer struct {
-			AccessToken string `json:"access_token"` //nolint:gosec // G117: it is read, not written
+			AccessToken string `json:"access_token"`
 		}
 		if err := json.Unmarshal(text, &answer); err != nil || answer.AccessToken == "" {
 			return fmt.Errorf("the token endpoint answered %.200q: %w", text, err)
