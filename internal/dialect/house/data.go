@@ -1,4 +1,4 @@
-package standard
+package house
 
 import (
 	"bytes"
@@ -12,30 +12,11 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/order"
 )
 
-// layout is how instants are written: as precisely as they are stored.
-const layout = "2006-01-02T15:04:05.000000Z"
+// Layout is how instants are written: as precisely as they are stored, and always in UTC.
+const Layout = "2006-01-02T15:04:05.000000Z"
 
-// Render makes the envelope of any fact. It fails for a message whose data was erased.
-//
-// This is on the way of every message, so the envelope is put together from bytes: a message costs one allocation, and its data is
-// copied once and never parsed. Names of facts need no escapes (see [fact.ValidName]).
-func (d *Dialect) Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error) {
-	data, err := d.data(ctx, f, e)
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, 0, len(`{"type":"","timestamp":"","data":}`)+len(f.Kind)+len(layout)+len(data))
-	b = append(b, `{"type":"`...)
-	b = append(b, f.Kind...)
-	b = append(b, `","timestamp":"`...)
-	b = f.At.UTC().AppendFormat(b, layout)
-	b = append(b, `","data":`...)
-	b = append(b, data...)
-	return append(b, '}'), nil
-}
-
-// data is what the envelope shows as data.
-func (d *Dialect) data(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error) {
+// Data is what an envelope shows as data. It fails for a message whose data was erased.
+func (v Vocabulary) Data(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) ([]byte, error) {
 	switch {
 	case f.Data == nil && f.Private:
 		return nil, fmt.Errorf("the data of %s %s was erased", f.Kind, f.ID)
@@ -50,7 +31,7 @@ func (d *Dialect) data(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint) 
 	if err := json.Unmarshal(f.Data, &s); err != nil {
 		return nil, fmt.Errorf("read data of %s %s: %w", f.Kind, f.ID, err)
 	}
-	p, err := d.people(ctx, f.Org, s.OrderID)
+	p, err := v.people(ctx, f.Org, s.OrderID)
 	if err != nil {
 		return nil, fmt.Errorf("look up the people of %s: %w", s.OrderID, err)
 	}
@@ -95,7 +76,7 @@ func withPeople(f *fact.Fact, p order.People) ([]byte, error) {
 	if f.Kind == fact.OrderFulfilled {
 		m.TransferNote = p.TransferNote
 	}
-	more, err := encode(m)
+	more, err := Encode(m)
 	if err != nil || len(more) == len("{}") {
 		return f.Data, err
 	}
@@ -106,8 +87,8 @@ func withPeople(f *fact.Fact, p order.People) ([]byte, error) {
 	return append(b, more[1:]...), nil
 }
 
-// encode is [json.Marshal] without the escapes that only HTML needs.
-func encode(v any) ([]byte, error) {
+// Encode is [json.Marshal] without the escapes that only HTML needs.
+func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)
 	w.SetEscapeHTML(false)
