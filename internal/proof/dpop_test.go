@@ -184,7 +184,7 @@ func TestProofsThatAreNotRight(t *testing.T) {
 	}
 	public, _ := json.Marshal(jose.JSONWebKey{Key: key.Public()})
 	private, _ := json.Marshal(jose.JSONWebKey{Key: key})
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // G403: the key is weak so that it is refused
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
