@@ -142,12 +142,15 @@ func (v *view) saysNot(texts ...string) *view {
 	return v
 }
 
-// words is the text of the page, as a person reads it.
+// words is the text of the page as a person reads it, with what stands in its fields.
 func (v *view) words() string { return words(v.doc) }
 
 func words(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
+		if d.Type == html.ElementNode && d.Data == "input" && slices.Contains([]string{"text", "email"}, attr(d, "type")) {
+			b.WriteString(" " + attr(d, "value") + " ")
+		}
 		if d.Type == html.TextNode {
 			b.WriteString(d.Data)
 			if d.NextSibling == nil && !slices.Contains([]string{"bdi", "strong", "code", "a", "span"}, d.Parent.Data) {

@@ -13,7 +13,7 @@ import (
 
 // posts are all paths that forms go to, those of strangers first.
 func posts(h *house, p *person) (open, own []string) {
-	return []string{"/sign-in", "/sign-up", "/sign-out", "/reset", p.link(org.Reset), p.link(org.Verification), h.invite("ola@example.com", org.Staff)},
+	return []string{"/sign-in", "/sign-up", "/sign-out", "/reset", p.link(org.Reset), p.link(org.Verification), h.invite("new@example.com", org.Staff)},
 		[]string{
 			"/account/name", "/account/password", "/account/verify", "/account/sessions/ses_x/end", "/account/sessions/end-others", "/account/tokens",
 			"/account/tokens/tok_x/revoke", "/account/apps/gnt_x/remove",
