@@ -26,7 +26,8 @@
 //
 // It is printed as "SD1:" and the bytes in base45 (RFC 9285): 154 characters, which is what a QR code of version 6 with error
 // correction M holds in alphanumeric mode. There is one spelling of every code: other letters, other groups and anything before or
-// behind are refused. So a scanner's line end must be cut off first, and nothing else.
+// behind are refused. Scanners that put a line end behind what they read need it cut off first; no code begins or ends with white
+// space, though there may be some inside. Whoever puts a code into a URL has to escape it.
 //
 // # What a verifier must still check
 //
@@ -65,5 +66,5 @@
 // What is in a code can be read by everybody, and holds nothing about a person. The clock is the caller's: a gate whose clock is
 // wrong is wrong about windows, about keys and about rotating codes.
 //
-// No errors hold what was scanned or typed, so they can be logged; the codes themselves should not be: who has one can come in.
+// Errors hold nothing of what was scanned or typed, so they can be logged. The codes should not be: whoever has one can come in.
 package ticketcode

@@ -200,5 +200,6 @@ func (c *code) token() Token {
 }
 
 // begun and ended hold an instant against a window. An instant that nobody knows lies outside every bound.
-func begun(from, now time.Time) bool  { return from.IsZero() || !now.Before(from) }
+func begun(from, now time.Time) bool { return from.IsZero() || !now.Before(from) }
+
 func ended(until, now time.Time) bool { return !until.IsZero() && (now.IsZero() || !now.Before(until)) }
