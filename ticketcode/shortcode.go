@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The short code is ten random characters and two check characters in Crockford's base32 alphabet, in groups of four: "7K2M-Q9XD-4TZA".
+// The short code is ten random characters and two check characters in Crockford's base32 alphabet, in groups of four: "7K2M-Q9XD-4TQ5".
 // It has 50 random bits. The check characters are those of a Reed-Solomon code over GF(32): with the characters d0 to d11 as numbers,
 // their sum is zero, and so is the polynomial d0·x^11 + … + d11 at x = 2, where the field's polynomial is x^5+x^2+1. Two such rows leave
 // no way to change one or two characters, so every mistyped character and every two that change places are found, and all but one in
@@ -18,7 +18,7 @@ const (
 	maxTyped      = 64 // bytes of what was typed, separators and all
 )
 
-// NewShortCode returns a new code to type, three groups of four characters such as "7K2M-Q9XD-4TZA". Its 50 bits come from
+// NewShortCode returns a new code to type, three groups of four characters such as "7K2M-Q9XD-4TQ5". Its 50 bits come from
 // crypto/rand; whoever stores it makes it unique among the tickets of an event and tries again if it is not.
 //
 // A short code names a ticket and proves nothing. Like a generation it ends with a transfer: a new holder gets a new one. A door that
