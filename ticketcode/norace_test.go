@@ -1,0 +1,5 @@
+//go:build !race
+
+package ticketcode_test
+
+const raceEnabled = false
