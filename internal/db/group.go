@@ -277,8 +277,9 @@ func (g *group) release() {
 // plain runs all jobs in one transaction without savepoints: a failure that wrote nothing costs nothing, any other rolls the group back
 // and, when there are others in it, returns errApart.
 func (g *group) plain(at instant, jobs []*job) error {
+	shared := memory{}
 	for i, j := range jobs {
-		j.tx = &Tx{s: g.s, instant: at}
+		j.tx = &Tx{s: g.s, instant: at, memory: shared}
 		j.err = j.tx.call(j.fn)
 		if j.err == nil || !j.tx.dirty && j.tx.failed == nil && g.s.usable() {
 			continue
@@ -310,8 +311,9 @@ func (g *group) apart(jobs []*job) error {
 	if err != nil {
 		return err
 	}
+	shared := memory{}
 	for i, j := range jobs {
-		j.tx = &Tx{s: s, instant: at}
+		j.tx = &Tx{s: s, instant: at, memory: shared}
 		if err := s.savepoint(); err != nil {
 			return g.abandon(jobs[:i], err)
 		}
@@ -327,6 +329,7 @@ func (g *group) apart(jobs []*job) error {
 				// The error ended the whole transaction. Nobody is told that anything was written.
 				return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, j.err))
 			}
+			clear(shared) // what it knew may be of what was undone
 		}
 		if err := s.releaseSavepoint(); err != nil {
 			return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, err))

@@ -18,9 +18,28 @@ type Tx struct {
 	rows    *txRows // of the query that is being read, nil when there is none
 	over    bool    // the function has returned
 
+	memory memory // of the group's transaction, shared by its functions
+
 	onCommit []func()
 	onEnd    []func(committed bool)
 }
+
+// memory is what the functions of one transaction tell each other.
+type memory map[any]any
+
+// Know has the functions that follow in the same transaction know something, such as a row that this transaction has locked, until one of them is
+// undone or the transaction ends. The key's type belongs to the caller's package. Whoever changes what is known says so with Know or [Tx.Forget]; what
+// is not locked, others may change.
+func (t *Tx) Know(key, value any) { t.memory[key] = value }
+
+// Known returns what an earlier function of the same transaction, or this one, left with [Tx.Know].
+func (t *Tx) Known(key any) (value any, ok bool) {
+	value, ok = t.memory[key]
+	return value, ok
+}
+
+// Forget ends what [Tx.Know] began.
+func (t *Tx) Forget(key any) { delete(t.memory, key) }
 
 // instant is what a session learns when it begins a transaction.
 type instant struct {
@@ -278,7 +297,7 @@ func once(ctx context.Context, s session, exclusive bool, fn func(*Tx) error) er
 	if err != nil {
 		return err
 	}
-	t := &Tx{s: s, instant: at}
+	t := &Tx{s: s, instant: at, memory: memory{}}
 	if err = t.call(fn); err == nil {
 		err = s.commit()
 	} else {

@@ -243,6 +243,7 @@ func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) e
 		return problem.New(problem.Conflict, "event_has_orders",
 			"The event has orders, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
 	}
+	e.forget(tx, org)
 	// The row stays, for its number is in listings and facts. "~" is in no event's id, so the id is free again.
 	_, err = tx.Exec(`UPDATE events SET id = id || '~' || event_no, status = 'deleted', version = version + 1, updated_at = $1
 		WHERE org_id = $2 AND event_no = $3`, tx.Micros(), org, e.No)

@@ -33,14 +33,41 @@ func PublicByID(q db.Querier, org int64, event id.Event) (Event, error) {
 		WHERE e.org_id = $1 AND e.id = $2 AND e.status NOT IN ('deleted', 'draft')`, org, event))
 }
 
-// Lock is ByID, and keeps others from changing the event or its stock until the transaction ends.
+// Lock is ByID, and keeps others from changing the event or its stock until the transaction ends. Those who lock it in the same transaction share one
+// look at the database: of a rush, most want the same event.
 func Lock(tx *db.Tx, org int64, event id.Event) (Event, error) {
-	return found(db.One(tx, scan, locked+`id = $2`+joined, org, event))
+	return lock(tx, lockedID{org, event}, locked+`id = $2`+joined, org, event)
 }
 
 // LockNo is Lock for an event's number.
 func LockNo(tx *db.Tx, org, eventNo int64) (Event, error) {
-	return found(db.One(tx, scan, locked+`event_no = $2`+joined, org, eventNo))
+	return lock(tx, lockedNo{org, eventNo}, locked+`event_no = $2`+joined, org, eventNo)
+}
+
+// lockedID and lockedNo are under what a transaction knows an event that it has locked.
+type (
+	lockedID struct {
+		org int64
+		id  id.Event
+	}
+	lockedNo struct{ org, no int64 }
+)
+
+func lock(tx *db.Tx, key any, sql string, args ...any) (Event, error) {
+	if e, ok := tx.Known(key); ok {
+		return e.(Event), nil
+	}
+	e, err := found(db.One(tx, scan, sql, args...))
+	if err == nil {
+		tx.Know(key, e)
+	}
+	return e, err
+}
+
+// forget is called by whoever changes an event.
+func (e *Event) forget(tx *db.Tx, org int64) {
+	tx.Forget(lockedID{org, e.ID})
+	tx.Forget(lockedNo{org, e.No})
 }
 
 func found(e Event, err error) (Event, error) {
@@ -104,6 +131,7 @@ func errExists(e id.Event) error {
 
 // update writes a changed event.
 func (e *Event) update(tx *db.Tx, org int64) error {
+	e.forget(tx, org)
 	if err := e.Venue.settle(tx, org); err != nil {
 		return err
 	}

@@ -74,18 +74,32 @@ func poolOf(q db.Querier, org, eventNo int64) (p pool, exists bool, err error) {
 
 func (p *pool) places() []any { return []any{&p.capacity, &p.held, &p.sold, &p.blocked, &p.exhausted} }
 
+// countPool adds up, where it has several rows for a pool; whether it is exhausted, the last says.
+var countPool = db.NewBulk(`UPDATE pools SET capacity = capacity + $1, held = held + $2, sold = sold + $3, blocked = blocked + $4, exhausted = $5
+		WHERE org_id = $6 AND event_no = $7`,
+	`UPDATE pools p SET capacity = p.capacity + x.capacity, held = p.held + x.held, sold = p.sold + x.sold, blocked = p.blocked + x.blocked, exhausted = x.exhausted
+		FROM (SELECT DISTINCT ON (event_no) event_no, org_id, sum(capacity) OVER w::bigint AS capacity, sum(held) OVER w::bigint AS held, sum(sold) OVER w::bigint AS sold,
+				sum(blocked) OVER w::bigint AS blocked, exhausted
+			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bigint[], $7::bigint[]) WITH ORDINALITY
+				AS u (capacity, held, sold, blocked, exhausted, org_id, event_no, n)
+			WINDOW w AS (PARTITION BY event_no)
+			ORDER BY event_no, n DESC) x
+		WHERE p.org_id = x.org_id AND p.event_no = x.event_no`,
+	"bigint", "bigint", "bigint", "bigint", "boolean", "bigint", "bigint")
+
 // move writes what became of an event's pool because a listing changed, and tells of edges. It is the only writer of pools.
 func (s *Stock) move(tx *db.Tx, org int64, ev event.Event, was pool, before, after Listing) error {
 	is := was.with(before, after)
 	if is == was {
 		return nil
 	}
-	err := tx.Later(`UPDATE pools SET capacity = capacity + $1, held = held + $2, sold = sold + $3, blocked = blocked + $4, exhausted = $5
-		WHERE org_id = $6 AND event_no = $7`,
-		is.capacity-was.capacity, is.held-was.held, is.sold-was.sold, is.blocked-was.blocked, is.exhausted, org, ev.No)
+	err := tx.Bulk(countPool, [][]any{{
+		int64(is.capacity - was.capacity), int64(is.held - was.held), int64(is.sold - was.sold), int64(is.blocked - was.blocked), is.exhausted, org, ev.No,
+	}})
 	if err != nil {
 		return fmt.Errorf("update pool of event %s: %w", ev.ID, err)
 	}
+	tx.Know(knownPool{org, ev.No}, is)
 	return s.tellPool(tx, org, ev, was, is)
 }
 

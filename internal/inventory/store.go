@@ -102,6 +102,7 @@ func (l *Listing) insert(tx *db.Tx, org int64) error {
 
 // update writes what a seller changed.
 func (l *Listing) update(tx *db.Tx, org int64) error {
+	tx.Forget(knownListing{org, l.ID})
 	seats, err := seatsColumn(l.Seats)
 	if err != nil {
 		return err
@@ -118,14 +119,24 @@ func (l *Listing) update(tx *db.Tx, org int64) error {
 	return nil
 }
 
+// countListing adds up, where it has several rows for a listing; of what does not add up, the last counts.
+var countListing = db.NewBulk(`UPDATE listings SET sold = sold + $1, high_water = $2, status = $3, version = $4, updated_at = $5
+		WHERE org_id = $6 AND listing_no = $7`,
+	`UPDATE listings l SET sold = l.sold + x.sold, high_water = x.high_water, status = x.status, version = x.version, updated_at = x.updated_at
+		FROM (SELECT DISTINCT ON (listing_no) listing_no, org_id, sum(sold) OVER (PARTITION BY listing_no)::bigint AS sold, high_water, status, version, updated_at
+			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) WITH ORDINALITY
+				AS u (sold, high_water, status, version, updated_at, org_id, listing_no, n)
+			ORDER BY listing_no, n DESC) x
+		WHERE l.org_id = x.org_id AND l.listing_no = x.listing_no`,
+	"bigint", "bigint", "text", "bigint", "bigint", "bigint", "bigint")
+
 // count writes what a sale or a return changed.
 func (l *Listing) count(tx *db.Tx, org int64, before Listing) error {
-	err := tx.Later(`UPDATE listings SET sold = sold + $1, high_water = $2, status = $3, version = $4, updated_at = $5
-		WHERE org_id = $6 AND listing_no = $7`,
-		l.Sold-before.Sold, l.highWater, l.Status, l.Version, l.UpdatedAt.UnixMicro(), org, l.No)
+	err := tx.Bulk(countListing, [][]any{{int64(l.Sold - before.Sold), int64(l.highWater), string(l.Status), l.Version, l.UpdatedAt.UnixMicro(), org, l.No}})
 	if err != nil {
 		return fmt.Errorf("count sales of listing %s: %w", l.ID, err)
 	}
+	tx.Know(knownListing{org, l.ID}, *l)
 	return nil
 }
 

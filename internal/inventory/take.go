@@ -50,6 +50,9 @@ func scanPick(r db.Rows) (*Pick, error) {
 // find returns the listing that fits what is wanted.
 func find(tx *db.Tx, org int64, ev event.Event, w Want) (*Pick, error) {
 	if w.Listing != "" {
+		if p, ok := known(tx, org, ev.No, w.Listing); ok {
+			return p, p.Listing.sells(w.Quantity)
+		}
 		all, err := db.All(tx, scanPick, withPool+`WHERE l.org_id = $1 AND l.id = $2`, org, w.Listing)
 		if err != nil {
 			return nil, fmt.Errorf("load listing to sell: %w", err)
@@ -57,6 +60,7 @@ func find(tx *db.Tx, org int64, ev event.Event, w Want) (*Pick, error) {
 		if len(all) == 0 || all[0].Listing.EventNo != ev.No {
 			return nil, problem.New(problem.NotFound, "listing_not_found", "The event %s has no such listing.", ev.ID)
 		}
+		all[0].know(tx, org)
 		return all[0], all[0].Listing.sells(w.Quantity)
 	}
 	all, err := db.All(tx, scanPick, withPool+`
@@ -78,6 +82,33 @@ func find(tx *db.Tx, org int64, ev event.Event, w Want) (*Pick, error) {
 		}
 	}
 	return nil, refused
+}
+
+// knownListing and knownPool are under what a transaction knows of the stock of an event that it has locked.
+type (
+	knownListing struct {
+		org int64
+		id  id.Listing
+	}
+	knownPool struct{ org, event int64 }
+)
+
+// known is a listing of an event, and the event's pool, when this transaction has both.
+func known(tx *db.Tx, org, eventNo int64, listing id.Listing) (*Pick, bool) {
+	l, ok := tx.Known(knownListing{org, listing})
+	if !ok || l.(Listing).EventNo != eventNo {
+		return nil, false
+	}
+	p, ok := tx.Known(knownPool{org, eventNo})
+	if !ok {
+		return nil, false
+	}
+	return &Pick{Listing: l.(Listing), pool: p.(pool)}, true
+}
+
+func (p *Pick) know(tx *db.Tx, org int64) {
+	tx.Know(knownListing{org, p.Listing.ID}, p.Listing)
+	tx.Know(knownPool{org, p.Listing.EventNo}, p.pool)
 }
 
 // sells tells why the listing does not sell n units now, or nil.

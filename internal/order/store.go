@@ -108,6 +108,17 @@ func Exists(q db.Querier, org, eventNo int64) (bool, error) {
 	return true, nil
 }
 
+// The rows of a group's orders go in together.
+var (
+	insertOrder = db.BulkInsert("orders", "", "order_no bigint", "org_id bigint", "number text", "event_no bigint", "event_id text", "event_name text",
+		"event_starts_at bigint", "event_timezone text", "event_venue text", "event_location text", "listing_no bigint", "listing_id text", "section text",
+		"row_name text", "seats text", "units text", "quantity bigint", "currency text", "unit_price bigint", "total bigint", "captured bigint", "refunded bigint",
+		"payment_provider text", "payment_reference text", "status text", "previous_status text", "transfer_method text", "version bigint", "created_at bigint",
+		"updated_at bigint")
+	insertPeople = db.BulkInsert("order_people", "", "order_no bigint", "org_id bigint", "email text", "email_lower text", "phone text", "phone_country text",
+		"transfer_note text", "issue_reason text", "refund_reason text")
+)
+
 // insert writes a new order and its people.
 func (o *Order) insert(tx *db.Tx, org int64) error {
 	units, err := json.Marshal(o.units)
@@ -123,23 +134,16 @@ func (o *Order) insert(tx *db.Tx, org int64) error {
 		s := string(b)
 		seats = &s
 	}
-	err = tx.Later(`
-		INSERT INTO orders (order_no, org_id, number, event_no, event_id, event_name, event_starts_at, event_timezone, event_venue, event_location,
-			listing_no, listing_id, section, row_name, seats, units, quantity, currency, unit_price, total, captured, refunded,
-			payment_provider, payment_reference, status, previous_status, transfer_method, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22, $23, $24, '', '', $25,
-			$26, $27)`,
+	err = tx.Bulk(insertOrder, [][]any{{
 		o.No, org, o.Number, o.EventNo, o.EventID, o.EventName, o.EventDate.UnixMicro(), o.EventTimezone, o.EventVenue, o.EventLocation,
 		o.ListingNo, o.ListingID, o.Section, o.Row, seats, string(units), o.Quantity, o.Total.Currency, o.UnitPrice.Minor, o.Total.Minor,
-		o.Captured.Minor, o.Payment.Provider, o.Payment.Reference, o.Status, o.Version, o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
+		o.Captured.Minor, int64(0), o.Payment.Provider, o.Payment.Reference, o.Status, "", "", o.Version, o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
+	}})
 	if err != nil {
 		return fmt.Errorf("insert order %s: %w", o.ID, err)
 	}
 	c := o.People.Customer
-	err = tx.Later(`
-		INSERT INTO order_people (order_no, org_id, email, email_lower, phone, phone_country, transfer_note, issue_reason, refund_reason)
-		VALUES ($1, $2, $3, $4, $5, $6, '', '', '')`,
-		o.No, org, c.Email, strings.ToLower(c.Email), c.Phone.Number, c.Phone.CountryCode)
+	err = tx.Bulk(insertPeople, [][]any{{o.No, org, c.Email, strings.ToLower(c.Email), c.Phone.Number, c.Phone.CountryCode, "", "", ""}})
 	if err != nil {
 		return fmt.Errorf("insert people of order %s: %w", o.ID, err)
 	}
