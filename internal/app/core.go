@@ -74,7 +74,8 @@ type Core struct {
 	People        *org.People
 	Apps          *oauth.Registry
 
-	node string
+	node   string
+	finder Finder
 }
 
 // The files of a data folder.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
@@ -13,11 +14,17 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
-// Find finds out whose credential was presented. What kind it is, is seen from how it begins.
-func Find(q db.Querier, credential string, now time.Time) (*access.Principal, error) {
+// Finder finds out whose credentials are presented. It is safe for use by many goroutines.
+type Finder struct {
+	ids sync.Map // of organisations, by their number: int64 to id.Org. They never change
+}
+
+// Find finds out whose credential was presented, in as few looks as can be: it is done for every request that nobody remembers. What kind it is, is
+// seen from how it begins.
+func (f *Finder) Find(q db.Querier, credential string, now time.Time) (*access.Principal, error) {
 	switch {
 	case strings.HasPrefix(credential, oauth.TokenPrefix):
-		return findBearer(q, credential, now)
+		return f.bearer(q, credential, now)
 	case strings.HasPrefix(credential, org.TokenPrefix):
 		return findPersonal(q, credential, now)
 	}
@@ -42,33 +49,42 @@ func findPersonal(q db.Querier, credential string, now time.Time) (*access.Princ
 	return p, nil
 }
 
-func findBearer(q db.Querier, credential string, now time.Time) (*access.Principal, error) {
+func (f *Finder) bearer(q db.Querier, credential string, now time.Time) (*access.Principal, error) {
 	b, err := oauth.Authenticate(q, credential, now)
 	if err != nil {
 		return nil, err
 	}
-	o, err := org.ByNumber(q, b.Org)
+	o, err := f.orgID(q, b.Org)
 	if err != nil {
 		return nil, err
 	}
 	p := &access.Principal{
-		Org: b.Org, OrgID: o.ID, Kind: access.Service, Credential: string(b.Grant), Scopes: b.Scopes, Allowed: scope.All(), Client: b.Client, GrantNo: b.GrantNo,
+		Org: b.Org, OrgID: o, Kind: access.Service, Credential: string(b.Grant), Scopes: b.Scopes, Allowed: scope.All(), Client: b.Client, GrantNo: b.GrantNo,
 		Expires: b.Expires, Proof: b.Thumbprint, Resource: b.Resource,
 	}
 	if b.UserNo == 0 {
 		return p, nil
 	}
-	u, err := org.UserByNumber(q, b.UserNo)
-	if err != nil {
-		return nil, err
-	}
-	role, err := org.RoleOf(q, b.Org, b.UserNo)
+	u, role, err := org.Standing(q, b.Org, b.UserNo)
 	if err != nil {
 		return nil, err
 	}
 	p.Kind = access.Grant
 	actsFor(p, u, role)
 	return p, nil
+}
+
+// orgID is the id of the organisation with a number.
+func (f *Finder) orgID(q db.Querier, no int64) (id.Org, error) {
+	if known, ok := f.ids.Load(no); ok {
+		return known.(id.Org), nil
+	}
+	o, err := org.ByNumber(q, no)
+	if err != nil {
+		return "", err
+	}
+	f.ids.Store(no, o.ID)
+	return o.ID, nil
 }
 
 // actsFor narrows a principal to what its person may do.
@@ -80,7 +96,7 @@ func actsFor(p *access.Principal, u org.User, role org.Role) {
 }
 
 func (c *Core) find(ctx context.Context, credential string) (*access.Principal, error) {
-	return Find(c.DB.Read(ctx), credential, time.Now())
+	return c.finder.Find(c.DB.Read(ctx), credential, time.Now())
 }
 
 // used notes that credentials have been used, each where its kind is kept.

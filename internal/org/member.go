@@ -28,6 +28,16 @@ func RoleOf(q db.Querier, org, user int64) (Role, error) {
 	return r, err
 }
 
+// Standing returns a person and what they are in an organisation, "" for an attendee, in one look; user_not_found.
+func Standing(q db.Querier, org, user int64) (u User, r Role, err error) {
+	u, err = db.One(q, func(rows db.Rows) (u User, err error) { return u, scanUserAnd(rows, &u, &r) },
+		`SELECT `+userColumns+`, COALESCE(m.role, '') FROM users u LEFT JOIN members m ON m.org_id = $1 AND m.user_no = u.user_no WHERE u.user_no = $2`, org, user)
+	if errors.Is(err, db.ErrNoRow) {
+		return User{}, "", nobodyThere()
+	}
+	return u, r, err
+}
+
 // Members lists an organisation's members, the oldest first.
 func Members(q db.Querier, org int64) ([]Membership, error) {
 	o, err := ByNumber(q, org)

@@ -44,6 +44,7 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 // house is the API on a database, with all that it stands on, and an organisation with a key. Every answer is checked against the document.
 type house struct {
+	finder *app.Finder
 	t      testing.TB
 	db     *db.DB
 	api    *native.API
@@ -101,7 +102,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: d, engine: engine, log: log, front: &front{}}
+	h := &house{finder: &app.Finder{}, t: t, db: d, engine: engine, log: log, front: &front{}}
 	h.apps = &oauth.Registry{Keys: keys, Endpoints: book, Ledger: l}
 	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.apps, Log: logger})
 	oauth.New(oauth.Config{DB: d, Registry: h.apps, People: places{}, Front: h.front, Issuer: "http://127.0.0.1", Log: logger}).Routes(server.Mux())
@@ -139,7 +140,7 @@ func (j *journal) String() string {
 }
 
 func (h *house) find(ctx context.Context, key string) (*access.Principal, error) {
-	return app.Find(h.db.Read(ctx), key, time.Now())
+	return h.finder.Find(h.db.Read(ctx), key, time.Now())
 }
 
 func (h *house) newOrg(name string) (number int64, key string) {
