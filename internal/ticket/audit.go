@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 )
 
 // Audit recomputes from its transfers what each ticket says of itself, and returns a sentence for each thing that differs.
@@ -40,4 +41,21 @@ func Audit(q db.Querier) ([]string, error) {
 		return nil, fmt.Errorf("audit tickets: %w", err)
 	}
 	return all, nil
+}
+
+// Versions calls f with every ticket's id and version, for whoever counts facts.
+func Versions(q db.Querier, f func(ticket id.Ticket, version int64)) error {
+	rows, err := q.Query(`SELECT ticket_no, mark, version FROM tickets`)
+	if err != nil {
+		return fmt.Errorf("versions of tickets: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var no, mark, version int64
+		if err := rows.Scan(&no, &mark, &version); err != nil {
+			return err
+		}
+		f(numbered(no, mark), version)
+	}
+	return rows.Err()
 }

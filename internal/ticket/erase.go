@@ -4,8 +4,25 @@ import (
 	"fmt"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 )
+
+// Of lists the tickets that a person holds in an organisation, the oldest first.
+func Of(q db.Querier, org int64, who person.Address) ([]id.Ticket, error) {
+	if who == "" {
+		return nil, nil
+	}
+	all, err := db.All(q, func(r db.Rows) (id.Ticket, error) {
+		var no, mark int64
+		err := r.Scan(&no, &mark)
+		return numbered(no, mark), err
+	}, `SELECT ticket_no, mark FROM tickets WHERE org_id = $1 AND email_lower = $2 ORDER BY ticket_no`, org, string(who))
+	if err != nil {
+		return nil, fmt.Errorf("tickets of a person: %w", err)
+	}
+	return all, nil
+}
 
 // Known counts the tickets that a person holds, and the transfers that they made or were offered.
 func Known(q db.Querier, org int64, who person.Address) (int, error) {
