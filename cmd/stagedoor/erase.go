@@ -48,6 +48,7 @@ func (c *eraseCmd) Run(ctx context.Context, p *program) error {
 	if c.JSON {
 		return p.json(struct {
 			Orders   int  `json:"orders"`
+			Tickets  int  `json:"tickets"`
 			Messages int  `json:"messages"`
 			Traces   int  `json:"traces"`
 			Answers  int  `json:"answers"`
@@ -68,6 +69,7 @@ func said(e app.Erased) string {
 		}
 	}
 	add(e.Orders, "order's people", "orders' people")
+	add(e.Tickets, "holder or transfer of a ticket", "holders or transfers of tickets")
 	add(e.Messages, "message", "messages")
 	add(e.Traces, "trace in deliveries and notes", "traces in deliveries and notes")
 	add(e.Answers, "kept answer", "kept answers")

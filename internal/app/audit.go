@@ -15,6 +15,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // Audit is what an audit has found.
@@ -26,7 +27,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "deliveries" or "ledger"
+	Part string // "stock", "orders", "tickets", "deliveries" or "ledger"
 	What string // a sentence
 }
 
@@ -43,7 +44,7 @@ func (c Config) Unhurried() Config {
 	return c
 }
 
-// Audit recomputes stock, totals and deliveries from what they follow from.
+// Audit recomputes stock, totals, tickets and deliveries from what they follow from.
 //
 // It reads while others write, so its queries may see different states of things. When something seems to differ, it therefore looks again
 // with all writers held up, and says what differs then. Where all agrees, nobody is disturbed.
@@ -74,6 +75,9 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 	}{
 		{"stock", inventory.Audit},
 		{"orders", order.Audit},
+		{"tickets", ticket.Audit},
+		{"tickets", ticketsOfOrders},
+		{"tickets", factsOfTickets},
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},

@@ -37,6 +37,12 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 		{"a sale is not counted", "UPDATE listings SET sold = sold - 1", "stock", ""},
 		{"a claim is missing", "DELETE FROM claims WHERE ordinal = 0", "stock", ""},
 		{"an order is cheaper", "UPDATE orders SET quantity = 1, total = unit_price, captured = 0 WHERE quantity = 2", "orders", ""},
+		{"a ticket is missing", "DELETE FROM tickets WHERE ticket_no = (SELECT max(ticket_no) FROM tickets)", "tickets", "has 3 places and 2 tickets"},
+		{"a ticket's fact is missing", "DELETE FROM facts WHERE seq = (SELECT max(seq) FROM facts WHERE kind = 'ticket.issued')", "tickets", "has version 1 and 0 facts"},
+		{"a ticket outlives its order", "UPDATE orders SET status = 'cancelled'", "tickets", "2 of its tickets are not void"},
+		{"a ticket is not issued", "UPDATE tickets SET validity = 'reserved'", "tickets", "3 of its tickets are reserved"},
+		{"a ticket is of no order", "UPDATE tickets SET event_no = event_no + 1", "tickets", "5 tickets are of no order"},
+		{"a ticket became another", "UPDATE tickets SET generation = 2", "tickets", "is of generation 2 after 0 transfers"},
 		{"a fact was put aside", "INSERT INTO ledger_parked (follower, seq, day, org_id, reason, parked_at) VALUES ('x', 1, 1, 1, 'broken', 1)", "ledger", "1 facts were put aside"},
 	}
 	each(t, func(t *testing.T, c app.Config) {

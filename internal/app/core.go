@@ -28,6 +28,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // Config says which installation to open and how to serve it.
@@ -70,6 +71,7 @@ type Core struct {
 	Engine        *delivery.Engine
 	Events        *event.Calendar
 	Stock         *inventory.Stock
+	Tickets       *ticket.Roll
 	Orders        *order.Book
 	People        *org.People
 	Apps          *oauth.Registry
@@ -152,7 +154,8 @@ func (c *Core) open(ctx context.Context) error {
 	c.Endpoints.Follow(c.Ledger)
 	c.Events = event.New(c.Ledger, order.Exists)
 	c.Stock = inventory.New(c.Ledger)
-	c.Orders = order.New(c.Ledger, c.Stock)
+	c.Tickets = ticket.New(c.Ledger)
+	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil

@@ -14,11 +14,12 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
-// facts finds the facts of the person's orders, and messages with the address, and marks them: from then on none of them is sent.
+// facts finds the facts of the person's orders and of the tickets that they hold, and messages with the address, and marks them: from then on none of them is sent.
 func (e *erasure) facts(ctx context.Context) error {
-	e.buys, e.marked = map[int64][]string{}, map[int64]bool{}
+	e.buys, e.holds, e.known, e.marked = map[int64][]string{}, map[int64][]string{}, map[int64]int{}, map[int64]bool{}
 	err := e.DB.Configure(ctx, func(tx *db.Tx) (err error) {
 		e.began, err = ledger.Last(tx)
 		return err
@@ -34,16 +35,31 @@ func (e *erasure) facts(ctx context.Context) error {
 		for _, one := range orders {
 			e.buys[o] = append(e.buys[o], string(one))
 		}
+		tickets, err := ticket.Of(e.DB.Read(ctx), o, e.address)
+		if err != nil {
+			return err
+		}
+		for _, one := range tickets {
+			e.holds[o] = append(e.holds[o], string(one))
+		}
+		if e.known[o], err = ticket.Known(e.DB.Read(ctx), o, e.address); err != nil {
+			return err
+		}
 	}
 	return e.search(ctx, 0, time.Time{})
 }
 
-// search looks through the ledger after a fact. Facts of orders from until on are left alone; a zero until is none.
+// search looks through the ledger after a fact. Facts of orders and tickets from until on are left alone; a zero until is none.
 func (e *erasure) search(ctx context.Context, after int64, until time.Time) error {
 	subjects := map[string]bool{}
 	for _, orders := range e.buys {
 		for _, o := range orders {
 			subjects[o] = true
+		}
+	}
+	for _, tickets := range e.holds {
+		for _, t := range tickets {
+			subjects[t] = true
 		}
 	}
 	var found []ledger.Match
@@ -138,6 +154,27 @@ func (e *erasure) answers(ctx context.Context) error {
 	return nil
 }
 
+// tickets blanks the person as a holder, but for what the last step takes, as orders does.
+func (e *erasure) tickets(ctx context.Context) error {
+	for _, o := range e.orgs {
+		for left := e.known[o]; left > together; {
+			n := 0
+			err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+				n, err = ticket.Erase(tx, o, e.address, min(together, left-together)/3) // rows of three kinds
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			e.done.Tickets += n
+			if left -= n; n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
 // orders blanks the people of orders, but for those that the last step takes: by them the person is still found here, should this be interrupted.
 func (e *erasure) orders(ctx context.Context) error {
 	for _, o := range e.orgs {
@@ -213,7 +250,7 @@ func (e *erasure) concerned(q db.Querier) ([]int64, error) {
 			return nil, err
 		}
 		invited := slices.ContainsFunc(links, func(l org.Link) bool { return l.Org == o })
-		if chose || invited || len(e.buys[o]) > 0 || o == e.org {
+		if chose || invited || len(e.buys[o])+e.known[o] > 0 || o == e.org {
 			some = append(some, o)
 		}
 	}
@@ -231,6 +268,16 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 			return err
 		}
 		done.Orders += n
+	}
+	held, err := ticket.Of(tx, o, e.address)
+	if err != nil {
+		return err
+	}
+	for n := 1; n > 0; {
+		if n, err = ticket.Erase(tx, o, e.address, together); err != nil {
+			return err
+		}
+		done.Tickets += n
 	}
 	links, err := org.Invitations(tx, o, e.address)
 	if err != nil {
@@ -256,6 +303,9 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		e.done, e.gone = done, tx.Now()
 		for _, one := range more {
 			e.buys[o] = append(e.buys[o], string(one))
+		}
+		for _, one := range held {
+			e.holds[o] = append(e.holds[o], string(one))
 		}
 	})
 	if !member && len(e.buys[o])+len(more) == 0 && !done.any() && !e.account {

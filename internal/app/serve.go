@@ -18,6 +18,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/account"
+	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/mail"
@@ -194,7 +195,25 @@ func (c *Core) sweep(ctx context.Context) {
 		if err := c.People.Sweep(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Warn("sweep sessions and links", "err", err)
 		}
+		if err := c.expireOffers(ctx); err != nil && ctx.Err() == nil {
+			c.Log.Warn("expire offers of tickets", "err", err)
+		}
 	}
+}
+
+// expireOffers writes down which offers of tickets have come to their end. They could not be accepted any more before that either.
+func (c *Core) expireOffers(ctx context.Context) error {
+	const some = 100
+	for n := some; n == some && ctx.Err() == nil; {
+		err := c.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+			n, err = c.Tickets.ExpireSome(tx, some)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkMetrics shows how long credentials take to check.

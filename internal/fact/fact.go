@@ -27,16 +27,28 @@ const (
 	PoolExhausted     Kind = "pool.exhausted"     // 3: nothing free and nothing held, on the edge
 	PoolReopened      Kind = "pool.reopened"      // 4
 	OrderConfirmed    Kind = "order.confirmed"    // 7
+	TicketIssued      Kind = "ticket.issued"      // 8: one for each ticket, when it becomes valid
 	OrderAccepted     Kind = "order.accepted"     // 9
 	OrderIssueRaised  Kind = "order.issue_raised" // 10
 	OrderFulfilled    Kind = "order.fulfilled"    // 14
 	OrderCancelled    Kind = "order.cancelled"    // 15
+	TicketVoided      Kind = "ticket.voided"      // 16, and one for each ticket after 15
 	RefundCompleted   Kind = "refund.completed"   // 17
+	TicketTransferred Kind = "ticket.transferred" // 20
 	EndpointPinged    Kind = "endpoint.pinged"    // 28
 	EndpointFailing   Kind = "endpoint.failing"   // 30
 	EndpointDisabled  Kind = "endpoint.disabled"  // 30
 	EndpointRecovered Kind = "endpoint.recovered" // 30
 	ListingChanged    Kind = "listing.changed"    // 32
+
+	TicketTransferOffered  Kind = "ticket.transfer_offered"  // 31
+	TicketTransferDeclined Kind = "ticket.transfer_declined" // 31
+	TicketTransferRevoked  Kind = "ticket.transfer_revoked"  // 31
+	TicketTransferExpired  Kind = "ticket.transfer_expired"  // 31
+
+	TicketBlocked   Kind = "ticket.blocked"   // ours
+	TicketUnblocked Kind = "ticket.unblocked" // ours
+	TicketChanged   Kind = "ticket.changed"   // ours: another holder, without a transfer
 
 	AccessReuseDetected Kind = "access.reuse_detected" // 33: a token was used again, so somebody else may have it
 )
@@ -45,8 +57,9 @@ const (
 func Native() []Kind {
 	return []Kind{
 		EventPublished, EventChanged, EventRescheduled, EventPostponed, EventCancelled, EventDeleted, PoolExhausted, PoolReopened,
-		OrderConfirmed, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, RefundCompleted, EndpointPinged,
-		EndpointFailing, EndpointDisabled, EndpointRecovered, ListingChanged, AccessReuseDetected,
+		OrderConfirmed, TicketIssued, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, TicketVoided, RefundCompleted,
+		TicketTransferred, EndpointPinged, EndpointFailing, EndpointDisabled, EndpointRecovered, TicketTransferOffered, TicketTransferDeclined,
+		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
 	}
 }
 

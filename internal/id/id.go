@@ -29,6 +29,8 @@ type (
 	Order string
 	// OrderNumber is what people read to each other: "TIC-" and 9 upper-case letters or digits.
 	OrderNumber string
+	// Ticket is a ticket, "tkt_" and 26 characters: the 16 bytes by which its code names it.
+	Ticket string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
 	// User is a person, "usr_" and 26 characters.
@@ -115,6 +117,22 @@ func NewListing(now time.Time) Listing {
 func NewOrder(now time.Time, n int64) Order {
 	const width = 100_000
 	return Order("order_" + strconv.FormatInt(now.UnixMilli()*width+n%width, 10))
+}
+
+const ticketPrefix = "tkt_"
+
+// NewTicket makes a ticket's id of its 16 bytes.
+func NewTicket(raw [16]byte) Ticket { return Ticket(ticketPrefix + lower.EncodeToString(raw[:])) }
+
+// Bytes returns the 16 bytes of a ticket's id. It reports false for what is none; each ticket has one spelling.
+func (t Ticket) Bytes() (raw [16]byte, ok bool) {
+	text, ok := strings.CutPrefix(string(t), ticketPrefix)
+	b, err := lower.DecodeString(text)
+	if !ok || err != nil || len(b) != len(raw) {
+		return raw, false
+	}
+	copy(raw[:], b)
+	return raw, NewTicket(raw) == t
 }
 
 // upper is the alphabet of order numbers, without the pairs that are easily taken for each other (0 and O, 1 and I).

@@ -178,3 +178,23 @@ func TestValidListing(t *testing.T) {
 		}
 	}
 }
+
+func TestTicketIDLeadsBackToItsBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var raw [16]byte
+		copy(raw[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "raw"))
+		s := id.NewTicket(raw)
+		if got, ok := s.Bytes(); got != raw || !ok || len(s) != 30 {
+			t.Errorf("NewTicket(%x) is %s, whose Bytes are %x, %v", raw, s, got, ok)
+		}
+	})
+}
+
+func TestTicketIDsHaveOneSpelling(t *testing.T) {
+	good := string(id.NewTicket([16]byte{1, 2, 3, 15: 9}))
+	for _, s := range []string{"", "tkt_", good[4:], good + "0", good[:29], good[:29] + "z", strings.ToUpper(good), "tkt_" + good, good[:29] + "l"} {
+		if raw, ok := id.Ticket(s).Bytes(); ok {
+			t.Errorf("Bytes of %q are %x, want none: a ticket has one spelling", s, raw)
+		}
+	}
+}

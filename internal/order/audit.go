@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
@@ -52,7 +51,7 @@ func auditOrders(q db.Querier) ([]string, error) {
 			return struct{}{}, err
 		}
 		say := func(format string, args ...any) {
-			all = append(all, "Order "+prefix+strconv.FormatInt(no, 10)+" "+fmt.Sprintf(format, args...)+".")
+			all = append(all, "Order "+string(IDOf(no))+" "+fmt.Sprintf(format, args...)+".")
 		}
 		if n := length(units); n != quantity {
 			say("is for %d tickets and has %d units", quantity, n)

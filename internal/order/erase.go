@@ -2,7 +2,6 @@ package order
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -14,7 +13,7 @@ func Of(q db.Querier, org int64, a person.Address) ([]id.Order, error) {
 	all, err := db.All(q, func(r db.Rows) (id.Order, error) {
 		var no int64
 		err := r.Scan(&no)
-		return id.Order(prefix + strconv.FormatInt(no, 10)), err
+		return IDOf(no), err
 	}, `SELECT order_no FROM order_people WHERE org_id = $1 AND email_lower = $2 AND email_lower <> '' ORDER BY order_no`, org, string(a))
 	if err != nil {
 		return nil, fmt.Errorf("orders of a person: %w", err)

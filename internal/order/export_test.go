@@ -2,6 +2,6 @@ package order
 
 // What tests try on many values without a database.
 var (
-	Number     = number
+	Number     = NoOf
 	ValidEmail = validEmail
 )

@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -72,7 +73,7 @@ type shop struct {
 func open(t testing.TB, d *db.DB) *shop {
 	l := &log{}
 	stock := inventory.New(l)
-	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock)}
+	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, ticket.New(l))}
 	s.event("E", "2099-08-14T20:30:00")
 	return s
 }

@@ -34,7 +34,7 @@ func (f *Filter) check() error {
 			query(name, "This is not text in UTF-8.")
 		}
 	}
-	if _, ok := number(f.Before); f.Before != "" && !ok {
+	if _, ok := NoOf(f.Before); f.Before != "" && !ok {
 		query("cursor", "This cursor did not come from here.")
 	}
 	if f.Limit == 0 {
@@ -84,7 +84,7 @@ func List(q db.Querier, org int64, f Filter) (page []Order, total int, err error
 		return nil, 0, fmt.Errorf("count orders: %w", err)
 	}
 	if f.Before != "" {
-		no, _ := number(f.Before)
+		no, _ := NoOf(f.Before)
 		where(`o.order_no <`, no)
 	}
 	page, err = db.All(q, scan, fmt.Sprintf(`%sWHERE %s ORDER BY o.order_no DESC LIMIT $%d OFFSET $%d`,

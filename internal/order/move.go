@@ -122,23 +122,26 @@ func lock(tx *db.Tx, org int64, order id.Order, version int64, stock bool) (Orde
 
 // move makes a transition that is allowed, and tells of it. ev must be locked if the order loses its units by it.
 func (b *Book) move(tx *db.Tx, org int64, ev event.Event, o Order, to Status) (Order, *fact.Fact, error) {
-	if err := b.change(tx, org, ev, &o, to); err != nil {
+	followed, err := b.change(tx, org, ev, &o, to)
+	if err != nil {
 		return Order{}, nil, err
 	}
-	f, err := b.tell(tx, org, kinds[to], o.Snapshot())
+	f, err := b.tell(tx, org, kinds[to], o.Snapshot(), followed...)
 	return o, f, err
 }
 
-// change writes the transition, and gives the units back when the order loses them by it.
-func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status) error {
+// change writes the transition, has the tickets follow, and gives the units back when the order loses them by it. It returns the facts of the
+// tickets.
+func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status) ([]*fact.Fact, error) {
 	gives := o.Status.Live() && !to.Live()
 	o.Status, o.PreviousStatus = to, o.Status
 	o.Version, o.UpdatedAt = o.Version+1, tx.Now()
 	if err := o.update(tx, org); err != nil {
-		return err
+		return nil, err
 	}
-	if !gives {
-		return nil
+	followed, err := b.tickets.Follow(tx, org, *o)
+	if err != nil || !gives {
+		return followed, err
 	}
-	return b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units})
+	return followed, b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units})
 }

@@ -7,6 +7,8 @@
 // An order's stock is taken and given back in the order's own transaction, through package inventory: a placed order has its units, and
 // an order that was cancelled or wholly refunded has none. What the event and the listing said is copied when the order is placed.
 //
+// An order's tickets follow it in the same transaction, through [Tickets]: package ticket makes and voids them.
+//
 // Personal data (e-mail, phone, notes) is kept in a table of its own and never enters a fact: whoever renders an envelope asks [People].
 // Stagedoor moves no money; an order keeps what was captured and refunded and whose payment it was.
 package order
@@ -86,11 +88,20 @@ type Ledger interface {
 	Append(tx *db.Tx, facts ...*fact.Fact) error
 }
 
+// Tickets are the tickets of orders. Follow is called in the transaction that placed an order (PreviousStatus is empty then) or changed its
+// status, after that, and has the tickets follow. It returns their facts, which the book appends after the order's own.
+type Tickets interface {
+	Follow(tx *db.Tx, org int64, o Order) ([]*fact.Fact, error)
+}
+
 // Book changes orders.
 type Book struct {
-	ledger Ledger
-	stock  *inventory.Stock
+	ledger  Ledger
+	stock   *inventory.Stock
+	tickets Tickets
 }
 
 // New makes a book.
-func New(l Ledger, s *inventory.Stock) *Book { return &Book{ledger: l, stock: s} }
+func New(l Ledger, s *inventory.Stock, t Tickets) *Book {
+	return &Book{ledger: l, stock: s, tickets: t}
+}

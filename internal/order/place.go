@@ -24,7 +24,7 @@ type Input struct {
 	Payment  Payment
 }
 
-// Place places an order and returns it with its fact, order.confirmed. It fails with field errors, event_not_found, event_cancelled,
+// Place places an order, with its tickets, and returns it with its fact, order.confirmed. It fails with field errors, event_not_found, event_cancelled,
 // event_not_on_sale (not published, or over), and what [inventory.Stock.Pick] fails with; then nothing was changed.
 //
 // Orders for one event wait for each other. [db.DB.Write] is best given the event's id as its key, so that nodes take events in one order.
@@ -57,14 +57,18 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 		return Order{}, nil, fmt.Errorf("number of order: %w", err)
 	}
 	o.ID, o.Number, o.CreatedAt, o.UpdatedAt = id.NewOrder(tx.Now(), n), id.NewOrderNumber(), tx.Now(), tx.Now()
-	o.No, _ = number(o.ID)
+	o.No, _ = NoOf(o.ID)
 	if err := o.insert(tx, org); err != nil {
 		return Order{}, nil, err
 	}
 	if err := b.stock.Take(tx, org, ev, pick, o.No); err != nil {
 		return Order{}, nil, err
 	}
-	f, err := b.tell(tx, org, fact.OrderConfirmed, o.Snapshot())
+	issued, err := b.tickets.Follow(tx, org, o)
+	if err != nil {
+		return Order{}, nil, err
+	}
+	f, err := b.tell(tx, org, fact.OrderConfirmed, o.Snapshot(), issued...)
 	return o, f, err
 }
 

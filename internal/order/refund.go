@@ -51,10 +51,11 @@ func (b *Book) Refund(tx *db.Tx, org int64, order id.Order, in RefundInput) (Ord
 	}
 	snapshot := func() Snapshot { s := o.Snapshot(); s.RefundMinor = amount.Minor; return s }
 	if whole {
-		if err := b.change(tx, org, ev, &o, Refunded); err != nil {
+		followed, err := b.change(tx, org, ev, &o, Refunded)
+		if err != nil {
 			return Order{}, nil, err
 		}
-		told, err := b.tell(tx, org, fact.RefundCompleted, snapshot())
+		told, err := b.tell(tx, org, fact.RefundCompleted, snapshot(), followed...)
 		return o, told, err
 	}
 	o.Version, o.UpdatedAt = o.Version+1, tx.Now()

@@ -54,14 +54,14 @@ func (o Order) Snapshot() Snapshot {
 	return s
 }
 
-// tell appends a fact about the order.
-func (b *Book) tell(tx *db.Tx, org int64, kind fact.Kind, s Snapshot) (*fact.Fact, error) {
+// tell appends a fact about the order, and after it what follows from it.
+func (b *Book) tell(tx *db.Tx, org int64, kind fact.Kind, s Snapshot, more ...*fact.Fact) (*fact.Fact, error) {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
 	f := &fact.Fact{Org: org, Kind: kind, Subject: string(s.OrderID), Version: s.Version, Data: data}
-	if err := b.ledger.Append(tx, f); err != nil {
+	if err := b.ledger.Append(tx, append([]*fact.Fact{f}, more...)...); err != nil {
 		return nil, fmt.Errorf("append %s: %w", kind, err)
 	}
 	return f, nil

@@ -15,8 +15,11 @@ import (
 
 const prefix = "order_"
 
-// number is the number in an order's id, which is its primary key. It reports false for what is no order's id.
-func number(o id.Order) (int64, bool) {
+// IDOf is the id of the order with a number.
+func IDOf(no int64) id.Order { return id.Order(prefix + strconv.FormatInt(no, 10)) }
+
+// NoOf is the number in an order's id, which is its primary key. It reports false for what is no order's id.
+func NoOf(o id.Order) (int64, bool) {
 	s, ok := strings.CutPrefix(string(o), prefix)
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, ok && err == nil && n > 0 && strconv.FormatInt(n, 10) == s
@@ -42,7 +45,7 @@ func scan(r db.Rows) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	o.ID = id.Order(prefix + strconv.FormatInt(o.No, 10))
+	o.ID = IDOf(o.No)
 	o.UnitPrice.Currency, o.Captured.Currency, o.Refunded.Currency = *c, *c, *c
 	o.EventDate, o.CreatedAt, o.UpdatedAt = moment(starts), moment(created), moment(updated)
 	if seats != nil {
@@ -60,7 +63,7 @@ func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 func ByID(q db.Querier, org int64, order id.Order) (Order, error) { return load(q, org, order, "") }
 
 func load(q db.Querier, org int64, order id.Order, lock string) (Order, error) {
-	no, ok := number(order)
+	no, ok := NoOf(order)
 	if !ok {
 		return Order{}, errNotFound()
 	}
@@ -80,7 +83,7 @@ func errNotFound() error {
 
 // PeopleOf returns the personal data of an order, for whoever renders an envelope; order_not_found.
 func PeopleOf(q db.Querier, org int64, order id.Order) (People, error) {
-	no, ok := number(order)
+	no, ok := NoOf(order)
 	if !ok {
 		return People{}, errNotFound()
 	}

@@ -67,7 +67,7 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 				s.exported(t)
 				before := s.dump(t)
 				for _, table := range []string{
-					"users", "links", "sessions", "order_people", "orders", "fact_private", "facts", "envelopes", "attempts", "personal_tokens",
+					"users", "links", "sessions", "order_people", "orders", "tickets", "fact_private", "facts", "envelopes", "attempts", "personal_tokens",
 				} {
 					if len(mentions(before[table], kari)) == 0 {
 						t.Errorf("the table %s does not have the address before: nothing is shown by its not having it after", table)
@@ -307,7 +307,7 @@ func (s *stay) exported(t *testing.T) {
 		t.Errorf("the export is %q, want an attachment", d)
 	}
 	expect(t, a.Body, "account.name", "Kari", "membership.role", "admin")
-	for list, n := range map[string]int{"orders": 2, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "incomplete": 0} {
+	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "incomplete": 0} {
 		var j map[string]json.RawMessage
 		_ = json.Unmarshal(a.Body, &j)
 		var all []json.RawMessage

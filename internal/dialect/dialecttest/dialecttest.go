@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // The organisation and the endpoint of all cases.
@@ -77,6 +78,9 @@ func Cases() []Case {
 	add("access.reuse_detected", fact.AccessReuseDetected, "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", 1, map[string]any{
 		"grantId": "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", "clientId": "oa_06fvnz7c6wyr1c2k2y0gqk4w3h", "reason": "refresh_token_reused",
 	})
+	for _, c := range ticketCases() {
+		add(c.name, c.kind, string(c.data.TicketID), c.data.Version, c.data)
+	}
 	return all
 }
 
@@ -166,6 +170,60 @@ func orderCases() []orderCase {
 		{"order.cancelled", fact.OrderCancelled, at(5, order.Issue, order.Cancelled)},
 		{"refund.completed", fact.RefundCompleted, refund(yen, 4000, 14000)},
 		{"refund.completed.partial", fact.RefundCompleted, refund(at(7, "", order.Fulfilled), 1050, 1050)},
+	}
+}
+
+type ticketCase struct {
+	name string
+	kind fact.Kind
+	data ticket.Snapshot
+}
+
+func ticketCases() []ticketCase {
+	at := func(version int64, status ticket.Status) ticket.Snapshot {
+		s := Ticket()
+		s.Version, s.Status = version, status
+		if version > 1 {
+			s.UpdatedAt = fact.Instant(At())
+		}
+		return s
+	}
+	offer := func(version int64, state ticket.TransferState) ticket.Snapshot {
+		s := at(version, ticket.StatusValid)
+		s.Transfer = &ticket.TransferSnapshot{N: 1, State: state, ExpiresAt: instant("2026-01-29T12:52:52.509Z")}
+		return s
+	}
+	moved := offer(3, ticket.Accepted)
+	moved.Generation = 2
+	voided := at(2, ticket.StatusVoid)
+	voided.Reason = ticket.OrderCancelled
+	changed := at(2, ticket.StatusValid)
+	changed.Changes = []string{"holderName", "holderEmail"}
+	bounded := at(1, ticket.StatusValid)
+	from, until := instant("2026-01-22T23:00:00Z"), instant("2026-01-23T04:00:00Z")
+	bounded.ValidFrom, bounded.ValidUntil = &from, &until
+	bounded.Seat, bounded.Currency, bounded.PriceMinor = "", "JPY", 7000
+	return []ticketCase{
+		{"ticket.issued", fact.TicketIssued, at(1, ticket.StatusValid)},
+		{"ticket.issued.bounded", fact.TicketIssued, bounded},
+		{"ticket.voided", fact.TicketVoided, voided},
+		{"ticket.transferred", fact.TicketTransferred, moved},
+		{"ticket.transfer_offered", fact.TicketTransferOffered, offer(2, ticket.Offered)},
+		{"ticket.transfer_declined", fact.TicketTransferDeclined, offer(3, ticket.Declined)},
+		{"ticket.transfer_revoked", fact.TicketTransferRevoked, offer(3, ticket.Revoked)},
+		{"ticket.transfer_expired", fact.TicketTransferExpired, offer(3, ticket.Expired)},
+		{"ticket.blocked", fact.TicketBlocked, at(2, ticket.StatusBlocked)},
+		{"ticket.unblocked", fact.TicketUnblocked, at(3, ticket.StatusValid)},
+		{"ticket.changed", fact.TicketChanged, changed},
+	}
+}
+
+// Ticket is the first ticket of [Order], as it was issued.
+func Ticket() ticket.Snapshot {
+	return ticket.Snapshot{
+		TicketID: "tkt_06mykbdmkmkm05a4t4jdkj8zvr", OrderID: Order().OrderID, Place: 1, Places: 2, EventID: Order().EventID, Section: "Club Box 19", Row: "A",
+		Seat: "3", PriceMinor: 7412, Currency: "USD", Status: ticket.StatusValid, Generation: 1, Version: 1,
+		CreatedAt: instant("2026-01-22T12:49:50.22Z"), UpdatedAt: instant("2026-01-22T12:49:50.22Z"),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
 
@@ -135,6 +136,8 @@ func samples() []fact.Fact {
 			data = l.Snapshot()
 		case "order", "refund":
 			data = sampleOrder(kind, e, l)
+		case "ticket":
+			data = sampleTicket(kind, e, l)
 		default:
 			data = map[string]string{"webhookId": "wh_06h0g0a6g5y8x76gjgwg4sss78", "since": sampleTime.Format(time.RFC3339Nano)}
 		}
@@ -168,6 +171,36 @@ func sampleOrder(kind fact.Kind, e event.Event, l inventory.Listing) order.Snaps
 	s := o.Snapshot()
 	if kind == fact.RefundCompleted {
 		s.RefundMinor = o.Total.Minor
+	}
+	return s
+}
+
+func sampleTicket(kind fact.Kind, e event.Event, l inventory.Listing) ticket.Snapshot {
+	t := ticket.Ticket{
+		ID: "tkt_06mykbdmkmkm05a4t4jdkj8zvr", OrderID: "order_1769086588534", Place: 1, Places: 2, EventID: e.ID, Section: l.Section, Row: l.Row, Seat: "7",
+		Price: l.Price, Validity: ticket.Valid, Presence: ticket.Outside, Generation: 1, Version: 2, CreatedAt: sampleTime, UpdatedAt: sampleTime,
+	}
+	transfers := map[fact.Kind]ticket.TransferState{
+		fact.TicketTransferOffered: ticket.Offered, fact.TicketTransferred: ticket.Accepted, fact.TicketTransferDeclined: ticket.Declined,
+		fact.TicketTransferRevoked: ticket.Revoked, fact.TicketTransferExpired: ticket.Expired,
+	}
+	switch kind {
+	case fact.TicketVoided:
+		t.Validity = ticket.Void
+	case fact.TicketBlocked:
+		t.Validity = ticket.Blocked
+	case fact.TicketTransferred:
+		t.Generation = 2
+	}
+	s := t.Snapshot()
+	if state, ok := transfers[kind]; ok {
+		s.Transfer = &ticket.TransferSnapshot{N: 1, State: state, ExpiresAt: fact.Instant(sampleTime.Add(ticket.OfferLasts))}
+	}
+	switch kind {
+	case fact.TicketVoided:
+		s.Reason = ticket.OrderCancelled
+	case fact.TicketChanged:
+		s.Changes = []string{"holderName"}
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 const peoplePath = "/api/v1/people"
@@ -97,7 +98,11 @@ func (a *API) addressed(q db.Querier, o int64, email string) (someone, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.chose || len(orders) > 0 {
+	tickets, err := ticket.Known(q, o, s.address)
+	if err != nil {
+		return s, err
+	}
+	if s.chose || len(orders)+tickets > 0 {
 		s.user, s.email = u, u.Email
 	}
 	return s, nil

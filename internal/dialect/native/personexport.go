@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // What an export has at most of each kind.
@@ -25,6 +26,8 @@ type personExportJSON struct {
 	Membership  *personMembershipJSON  `json:"membership,omitempty" doc:"Left out for who is no member."`
 	Invitations []personInvitationJSON `json:"invitations" nullable:"false"`
 	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
+	Tickets     []personTicketJSON     `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
+	Transfers   []personTransferJSON   `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
 	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
 	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
@@ -50,6 +53,29 @@ type personInvitationJSON struct {
 	Role      org.Role `json:"role"`
 	CreatedAt string   `json:"createdAt" format:"date-time"`
 	ExpiresAt string   `json:"expiresAt" format:"date-time"`
+}
+
+type personTicketJSON struct {
+	ID        string        `json:"id"`
+	OrderID   string        `json:"orderId"`
+	EventID   string        `json:"eventId"`
+	Section   string        `json:"section"`
+	Row       string        `json:"row"`
+	Seat      string        `json:"seat,omitempty"`
+	Status    ticket.Status `json:"status" enum:"reserved,valid,checked_in,blocked,void"`
+	Name      string        `json:"name" doc:"The holder's, as it was given."`
+	Email     string        `json:"email"`
+	CreatedAt string        `json:"createdAt" format:"date-time"`
+	UpdatedAt string        `json:"updatedAt" format:"date-time"`
+}
+
+type personTransferJSON struct {
+	TicketID  string               `json:"ticketId"`
+	As        string               `json:"as" enum:"sender,recipient" doc:"What the person was in it. Who the other was is not said."`
+	State     ticket.TransferState `json:"state" enum:"offered,accepted,declined,revoked,expired"`
+	CreatedAt string               `json:"createdAt" format:"date-time"`
+	ExpiresAt string               `json:"expiresAt" format:"date-time"`
+	EndedAt   *string              `json:"endedAt" format:"date-time"`
 }
 
 type personMessageJSON struct {
@@ -80,10 +106,11 @@ type personAuditJSON struct {
 // export gathers what an organisation has of a person.
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
-		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Messages: []personMessageJSON{},
+		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
+		Transfers: []personTransferJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
 	}
-	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportMessages}
+	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportMessages}
 	if s.user.No != 0 && s.chose {
 		steps = append(steps, a.exportAccount, a.exportGrants, a.exportTokens, a.exportAudit)
 	}
@@ -122,6 +149,46 @@ func (a *API) exportOrders(ctx context.Context, o int64, s someone, j *personExp
 		}
 	}
 	return nil
+}
+
+func (a *API) exportTickets(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	f := ticket.Filter{Email: string(s.address), Limit: 100}
+	for len(j.Tickets) < exportMost {
+		page, total, err := ticket.List(a.DB.Read(ctx), o, f)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			j.Tickets = append(j.Tickets, personTicketJSON{
+				ID: string(t.ID), OrderID: string(t.OrderID), EventID: string(t.EventID), Section: t.Section, Row: t.Row, Seat: t.Seat, Status: t.Status(),
+				Name: t.Holder.Name, Email: t.Holder.Email, CreatedAt: instant(t.CreatedAt), UpdatedAt: instant(t.UpdatedAt),
+			})
+			f.Before = t.ID
+		}
+		if len(page) < f.Limit {
+			return nil
+		}
+		if len(j.Tickets) == exportMost && total > exportMost {
+			j.Incomplete = append(j.Incomplete, "tickets")
+		}
+	}
+	return nil
+}
+
+func (a *API) exportTransfers(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := ticket.TransfersWith(a.DB.Read(ctx), o, s.address, exportMost+1)
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "transfers")
+	}
+	for _, x := range all {
+		as := "recipient"
+		if s.address.Is(x.From) {
+			as = "sender"
+		}
+		j.Transfers = append(j.Transfers, personTransferJSON{string(x.Ticket), as, x.State, instant(x.CreatedAt), instant(x.ExpiresAt), orNull(maybe(x.EndedAt))})
+	}
+	return err
 }
 
 func (a *API) exportMessages(ctx context.Context, o int64, s someone, j *personExportJSON) error {

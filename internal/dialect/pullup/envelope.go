@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // room is more than what surrounds the parts of an envelope whose lengths vary.
@@ -53,6 +54,8 @@ func (d *Dialect) told(f *fact.Fact) (name string, data []byte, err error) {
 		return "", nil, fmt.Errorf("pullup has no event for %s", f.Kind)
 	}
 	switch name {
+	case purchased, cancelled:
+		data, err = ticketData(f)
 	case soldOut:
 		data, err = soldOutData(f)
 	case test:
@@ -153,6 +156,47 @@ func soldOutData(f *fact.Fact) ([]byte, error) {
 		Capacity int      `json:"capacity"`
 		Sold     int      `json:"sold"`
 	}{p.EventID, p.Capacity, p.Sold})
+}
+
+// price is an amount as contracts §1.2.5 prints it.
+type price struct {
+	Amount   string         `json:"amount"`
+	Currency money.Currency `json:"currency"`
+}
+
+// aTicket is the data of ticket.purchased and ticket.cancelled.
+type aTicket struct {
+	TicketID   id.Ticket     `json:"ticket_id"`
+	OrderID    id.Order      `json:"order_id"`
+	EventID    id.Event      `json:"event_id"`
+	Tier       string        `json:"tier"`
+	Section    string        `json:"section"`
+	Row        string        `json:"row"`
+	Seat       string        `json:"seat,omitempty"`
+	Place      int           `json:"place"`
+	Places     int           `json:"places"`
+	Quantity   int           `json:"quantity"`
+	Price      price         `json:"price"`
+	Status     string        `json:"status"`
+	Reason     ticket.Reason `json:"reason,omitempty"`
+	ValidFrom  *fact.Instant `json:"valid_from,omitempty"`
+	ValidUntil *fact.Instant `json:"valid_until,omitempty"`
+}
+
+func ticketData(f *fact.Fact) ([]byte, error) {
+	var s ticket.Snapshot
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return nil, err
+	}
+	t := aTicket{
+		TicketID: s.TicketID, OrderID: s.OrderID, EventID: s.EventID, Tier: s.Section, Section: s.Section, Row: s.Row, Seat: s.Seat, Place: s.Place, Places: s.Places,
+		Quantity: 1, Price: price{money.Amount{Minor: s.PriceMinor, Currency: s.Currency}.String(), s.Currency}, Status: string(s.Status), Reason: s.Reason,
+		ValidFrom: s.ValidFrom, ValidUntil: s.ValidUntil,
+	}
+	if f.Kind == fact.TicketVoided {
+		t.Status = "cancelled"
+	}
+	return encode(t)
 }
 
 func testData(f *fact.Fact) ([]byte, error) {

@@ -1,15 +1,20 @@
 // Package pullup tells of events in the vocabulary of the native API for live events: {id, event, created_at, data}, snake_case inside, with the
 // HMAC of the body in x-pullup-signature.
 //
-// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Two of the six have
+// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Four of the six have
 // facts behind them now:
 //
+//   - ticket.purchased when a ticket becomes valid, one for each ticket: data is {ticket_id, order_id, event_id, tier, section, row, seat, place, places,
+//     quantity, price, status}. It is place number "place" of the "places" that its order has; the tier is the section's name, the quantity is 1, and
+//     price is of this one ticket.
+//   - ticket.cancelled when a ticket becomes void, alone or with its order: the same, with the status "cancelled" and a reason, which is
+//     ticket_cancelled, order_cancelled or order_refunded.
 //   - event.updated when an event's public face has changed: data is {event_id, changes, event}, where changes names fields of event; one
 //     that has become empty is absent there. When seats come back to an exhausted event, the change is number_of_seats, which is a field
 //     only then. A deleted event has the status "deleted".
 //   - event.soldout when nothing is left and nothing is held: data is {event_id, capacity, sold}.
 //
-// ticket.purchased, ticket.cancelled, checkin.completed and stamp.awarded may be subscribed to already; nothing leads to them yet. The event
+// checkin.completed and stamp.awarded may be subscribed to already; nothing leads to them yet. The event
 // "test" is what an endpoint's owner can ask for.
 //
 // "id" is the fact's id, by which a receiver knows what it has handled, since nothing but the body is signed. "created_at" is the fact's instant.
@@ -34,9 +39,11 @@ func New() *Dialect { return &Dialect{} }
 
 // The names of the specification's "6 event types" that something leads to, and the test event's.
 const (
-	updated = "event.updated"
-	soldOut = "event.soldout"
-	test    = "test"
+	purchased = "ticket.purchased"
+	cancelled = "ticket.cancelled"
+	updated   = "event.updated"
+	soldOut   = "event.soldout"
+	test      = "test"
 )
 
 // Format is "pullup".
@@ -50,6 +57,10 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 		return updated, true
 	case fact.PoolExhausted:
 		return soldOut, true
+	case fact.TicketIssued:
+		return purchased, true
+	case fact.TicketVoided:
+		return cancelled, true
 	case fact.EndpointPinged:
 		return test, true
 	}
@@ -58,7 +69,7 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 
 // Events lists the specification's six events and the test event.
 func (*Dialect) Events() []string {
-	return []string{"ticket.purchased", "ticket.cancelled", "checkin.completed", updated, soldOut, "stamp.awarded", test}
+	return []string{purchased, cancelled, "checkin.completed", updated, soldOut, "stamp.awarded", test}
 }
 
 // OwnMessages is true.
