@@ -56,7 +56,7 @@ var conditions = map[Status]string{
 	StatusVoid:      `t.validity = 'void'`,
 }
 
-// allowed is the domain's state machine (domain.md §4.5) as far as somebody can ask for a step; what is reserved becomes valid with its order.
+// allowed are the steps of a ticket's validity as far as somebody can ask for them; what is reserved becomes valid with its order.
 var allowed = map[Validity][]Validity{
 	Reserved: {Void},
 	Valid:    {Blocked, Void},
