@@ -16,7 +16,7 @@ import (
 // Kind names what happened, in the native vocabulary: two or more dotted words.
 type Kind string
 
-// The native kinds, with the rows of the domain's table of facts (domain.md §4.10).
+// The native kinds.
 const (
 	EventPublished    Kind = "event.published"    // 1
 	EventChanged      Kind = "event.changed"      // 1

@@ -42,7 +42,7 @@ type counter struct {
 	expected []expected
 }
 
-// edges is the table of transitions (domain.md §4.4), written down once more.
+// edges is the table of transitions, written down once more.
 var edges = map[order.Status]map[order.Status]bool{
 	order.Confirmed: {order.Accepted: true, order.Issue: true, order.Fulfilled: true, order.Cancelled: true},
 	order.Accepted:  {order.Issue: true, order.Fulfilled: true, order.Cancelled: true},

@@ -25,7 +25,7 @@ func TestEveryTransitionIsInTheTable(t *testing.T) {
 		order.Confirmed: {}, order.Accepted: {order.Accepted}, order.Issue: {order.Issue}, order.Fulfilled: {order.Fulfilled},
 		order.Cancelled: {order.Cancelled}, order.Refunded: {order.Cancelled, order.Refunded},
 	}
-	table := map[order.Status]string{ // domain.md §4.4
+	table := map[order.Status]string{
 		order.Confirmed: "accepted issue fulfilled cancelled",
 		order.Accepted:  "issue fulfilled cancelled",
 		order.Issue:     "confirmed accepted fulfilled cancelled",

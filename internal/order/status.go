@@ -33,7 +33,7 @@ const (
 	Pickup          TransferMethod = "pickup"
 )
 
-// allowed is the domain's table of transitions (domain.md §4.4), row by row. Staying is no transition.
+// allowed is the domain's table of transitions, row by row. Staying is no transition.
 var allowed = map[Status][]Status{
 	Provisional: {Confirmed, Cancelled},
 	Confirmed:   {Accepted, Issue, Fulfilled, Cancelled},
