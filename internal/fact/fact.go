@@ -18,42 +18,42 @@ type Kind string
 
 // The native kinds.
 const (
-	EventPublished    Kind = "event.published"    // 1
-	EventChanged      Kind = "event.changed"      // 1
-	EventRescheduled  Kind = "event.rescheduled"  // 1
-	EventPostponed    Kind = "event.postponed"    // 1
-	EventCancelled    Kind = "event.cancelled"    // 2
-	EventDeleted      Kind = "event.deleted"      // 2
-	PoolExhausted     Kind = "pool.exhausted"     // 3: nothing free and nothing held, on the edge
-	PoolReopened      Kind = "pool.reopened"      // 4
-	OrderConfirmed    Kind = "order.confirmed"    // 7
-	TicketIssued      Kind = "ticket.issued"      // 8: one for each ticket, when it becomes valid
-	OrderAccepted     Kind = "order.accepted"     // 9
-	OrderIssueRaised  Kind = "order.issue_raised" // 10
-	OrderFulfilled    Kind = "order.fulfilled"    // 14
-	OrderCancelled    Kind = "order.cancelled"    // 15
-	TicketVoided      Kind = "ticket.voided"      // 16, and one for each ticket after 15
-	RefundCompleted   Kind = "refund.completed"   // 17
-	TicketTransferred Kind = "ticket.transferred" // 20
-	EndpointPinged    Kind = "endpoint.pinged"    // 28
-	EndpointFailing   Kind = "endpoint.failing"   // 30
-	EndpointDisabled  Kind = "endpoint.disabled"  // 30
-	EndpointRecovered Kind = "endpoint.recovered" // 30
-	ListingChanged    Kind = "listing.changed"    // 32
+	EventPublished    Kind = "event.published"
+	EventChanged      Kind = "event.changed"
+	EventRescheduled  Kind = "event.rescheduled"
+	EventPostponed    Kind = "event.postponed"
+	EventCancelled    Kind = "event.cancelled"
+	EventDeleted      Kind = "event.deleted"
+	PoolExhausted     Kind = "pool.exhausted" // nothing free and nothing held, on the edge
+	PoolReopened      Kind = "pool.reopened"
+	OrderConfirmed    Kind = "order.confirmed"
+	TicketIssued      Kind = "ticket.issued" // one for each ticket, when it becomes valid
+	OrderAccepted     Kind = "order.accepted"
+	OrderIssueRaised  Kind = "order.issue_raised"
+	OrderFulfilled    Kind = "order.fulfilled"
+	OrderCancelled    Kind = "order.cancelled"
+	TicketVoided      Kind = "ticket.voided" // one for each ticket
+	RefundCompleted   Kind = "refund.completed"
+	TicketTransferred Kind = "ticket.transferred"
+	EndpointPinged    Kind = "endpoint.pinged"
+	EndpointFailing   Kind = "endpoint.failing"
+	EndpointDisabled  Kind = "endpoint.disabled"
+	EndpointRecovered Kind = "endpoint.recovered"
+	ListingChanged    Kind = "listing.changed"
 
-	TicketTransferOffered  Kind = "ticket.transfer_offered"  // 31
-	TicketTransferDeclined Kind = "ticket.transfer_declined" // 31
-	TicketTransferRevoked  Kind = "ticket.transfer_revoked"  // 31
-	TicketTransferExpired  Kind = "ticket.transfer_expired"  // 31
+	TicketTransferOffered  Kind = "ticket.transfer_offered"
+	TicketTransferDeclined Kind = "ticket.transfer_declined"
+	TicketTransferRevoked  Kind = "ticket.transfer_revoked"
+	TicketTransferExpired  Kind = "ticket.transfer_expired"
 
-	TicketBlocked   Kind = "ticket.blocked"   // ours
-	TicketUnblocked Kind = "ticket.unblocked" // ours
-	TicketChanged   Kind = "ticket.changed"   // ours: another holder, without a transfer
+	TicketBlocked   Kind = "ticket.blocked"
+	TicketUnblocked Kind = "ticket.unblocked"
+	TicketChanged   Kind = "ticket.changed" // another holder, without a transfer
 
-	AccessReuseDetected Kind = "access.reuse_detected" // 33: a token was used again, so somebody else may have it
+	AccessReuseDetected Kind = "access.reuse_detected" // a token was used again, so somebody else may have it
 )
 
-// Native lists every native kind in the order of the domain's table.
+// Native lists every native kind in the order in which formats list them.
 func Native() []Kind {
 	return []Kind{
 		EventPublished, EventChanged, EventRescheduled, EventPostponed, EventCancelled, EventDeleted, PoolExhausted, PoolReopened,
