@@ -87,7 +87,7 @@ func withPeople(f *fact.Fact, p order.People) ([]byte, error) {
 	return append(b, more[1:]...), nil
 }
 
-// Encode is [json.Marshal] without the escapes that only HTML needs.
+// Encode is [json.Marshal] without the escapes that only HTML needs, so that "&" in a name stays readable. All dialects write their envelopes with it.
 func Encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)

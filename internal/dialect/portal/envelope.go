@@ -1,11 +1,11 @@
 package portal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 
+	"github.com/stagedoorhq/stagedoor/internal/dialect/house"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -75,7 +75,7 @@ func (d *Dialect) Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint
 	case !ok:
 		return nil, fmt.Errorf("portal has no event for %s", f.Kind)
 	case name == test:
-		return encode(testEnvelope(f, e.Options.Redact))
+		return house.Encode(testEnvelope(f, e.Options.Redact))
 	}
 	var s order.Snapshot
 	if err := json.Unmarshal(f.Data, &s); err != nil {
@@ -102,7 +102,7 @@ func (d *Dialect) Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint
 		}
 		env.Order = plain
 	}
-	return encode(env)
+	return house.Encode(env)
 }
 
 func headOf(s order.Snapshot, c order.Customer) head {
@@ -147,15 +147,4 @@ func testEnvelope(f *fact.Fact, redact bool) envelope {
 			CreatedAt: at, UpdatedAt: at,
 		},
 	}
-}
-
-// encode is [json.Marshal] without the escapes that only HTML needs, so that "&" in a name stays readable.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	w := json.NewEncoder(&b)
-	w.SetEscapeHTML(false)
-	if err := w.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -1,12 +1,12 @@
 package pullup
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/stagedoorhq/stagedoor/internal/dialect/house"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
@@ -130,7 +130,7 @@ func updatedData(f *fact.Fact) ([]byte, error) {
 	if f.Kind == fact.PoolReopened {
 		u.Event = eventWithSeats{liveEvent(p.Snapshot), p.Free}
 	}
-	return encode(u)
+	return house.Encode(u)
 }
 
 // snake is a camelCase name in snake_case.
@@ -151,7 +151,7 @@ func soldOutData(f *fact.Fact) ([]byte, error) {
 	if err := json.Unmarshal(f.Data, &p); err != nil {
 		return nil, err
 	}
-	return encode(struct {
+	return house.Encode(struct {
 		EventID  id.Event `json:"event_id"`
 		Capacity int      `json:"capacity"`
 		Sold     int      `json:"sold"`
@@ -196,7 +196,7 @@ func ticketData(f *fact.Fact) ([]byte, error) {
 	if f.Kind == fact.TicketVoided {
 		t.Status = "cancelled"
 	}
-	return encode(t)
+	return house.Encode(t)
 }
 
 func testData(f *fact.Fact) ([]byte, error) {
@@ -207,19 +207,8 @@ func testData(f *fact.Fact) ([]byte, error) {
 	if err := json.Unmarshal(f.Data, &ping); err != nil {
 		return nil, err
 	}
-	return encode(struct {
+	return house.Encode(struct {
 		WebhookID id.Webhook `json:"webhook_id"`
 		Message   string     `json:"message"`
 	}{ping.WebhookID, ping.Message})
-}
-
-// encode is [json.Marshal] without the escapes that only HTML needs.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	w := json.NewEncoder(&b)
-	w.SetEscapeHTML(false)
-	if err := w.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
