@@ -73,7 +73,7 @@ func (r *Report) part(out *strings.Builder, part string) {
 		return
 	}
 	if part == partTokens {
-		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s of one core", "check ÷ request"}, rows)
+		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s in turn", "check ÷ request"}, rows)
 		return
 	}
 	table(out, []string{

@@ -26,7 +26,7 @@ const eventsListed = 20 // by the request that the part tokens makes
 
 // Check is what finding out who a token belongs to takes of a request, by the server's own clock.
 type Check struct {
-	PerSecond float64 `json:"perSecond"` // that one core would make
+	PerSecond float64 `json:"perSecond"` // one after the other: the inverse of the mean, waits included
 	Micros    float64 `json:"micros"`    // the mean
 	OfRequest float64 `json:"ofRequest"` // the share of the whole request's time
 }
@@ -105,21 +105,16 @@ func (s *subject) timings(ctx context.Context) (t timings, err error) {
 		"stagedoor_http_request_seconds_count" + route: &t.requests, "stagedoor_http_request_seconds_sum" + route: &t.requestSeconds,
 	}
 	for line := range strings.Lines(string(text)) {
-		name, value, _ := cutLast(strings.TrimSpace(line), " ")
-		if field := of[name]; field != nil {
-			if *field, err = strconv.ParseFloat(value, 64); err != nil {
-				return t, fmt.Errorf("metric %s: %w", name, err)
-			}
+		line = strings.TrimSpace(line)
+		i := strings.LastIndexByte(line, ' ') // a label's value may have spaces
+		if i < 0 || of[line[:i]] == nil {
+			continue
+		}
+		if *of[line[:i]], err = strconv.ParseFloat(line[i+1:], 64); err != nil {
+			return t, fmt.Errorf("metric %s: %w", line[:i], err)
 		}
 	}
 	return t, nil
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 func (t timings) minus(o timings) timings {

@@ -39,12 +39,8 @@ func (c *call) person() error {
 	return nil
 }
 
-func (c *call) showProfile(q db.Querier, u org.User) (answer[profileJSON], error) {
+func (c *call) showProfile(q db.Querier, u org.User, role org.Role) (answer[profileJSON], error) {
 	o, err := org.ByNumber(q, c.Org)
-	if err != nil {
-		return answer[profileJSON]{}, err
-	}
-	role, err := org.RoleOf(q, c.Org, c.UserNo)
 	if err != nil {
 		return answer[profileJSON]{}, err
 	}
@@ -63,11 +59,11 @@ func (a *API) profile(ctx context.Context, c *call, _ *struct{}) (answer[profile
 		return answer[profileJSON]{}, err
 	}
 	q := a.DB.Read(ctx)
-	u, err := org.UserByNumber(q, c.UserNo)
+	u, role, err := org.Standing(q, c.Org, c.UserNo)
 	if err != nil {
 		return answer[profileJSON]{}, err
 	}
-	return c.showProfile(q, u)
+	return c.showProfile(q, u, role)
 }
 
 type profilePatchJSON struct {
@@ -87,7 +83,7 @@ func (a *API) changeProfile(tx *db.Tx, c *call, in *profilePatch) (answer[profil
 	if err != nil {
 		return answer[profileJSON]{}, err
 	}
-	was, err := org.UserByNumber(tx, c.UserNo)
+	was, role, err := org.Standing(tx, c.Org, c.UserNo)
 	if err != nil {
 		return answer[profileJSON]{}, err
 	}
@@ -96,7 +92,7 @@ func (a *API) changeProfile(tx *db.Tx, c *call, in *profilePatch) (answer[profil
 	if err != nil {
 		return answer[profileJSON]{}, err
 	}
-	return c.showProfile(tx, u)
+	return c.showProfile(tx, u, role)
 }
 
 type tokenJSON struct {
