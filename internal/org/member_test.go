@@ -67,6 +67,9 @@ func TestWhatAppsMayFollowsTheRole(t *testing.T) {
 			if got, err := org.RoleOf(h.q(), h.org.No, u.No); got != r || err != nil {
 				t.Errorf("RoleOf = %q, %v; want %q", got, err, r)
 			}
+			if who, got, err := org.Standing(h.q(), h.org.No, u.No); got != r || who.ID != u.ID || who.Email != u.Email || err != nil {
+				t.Errorf("Standing = %+v, %q, %v; want %s and %q", who, got, err, u.ID, r)
+			}
 		}
 		want := []scope.Set{org.Admin.Allows(), org.Member.Allows(), org.Staff.Allows(), org.Role("").Allows(), org.Owner.Allows()}
 		if diff := cmp.Diff(want, h.apps.reach); diff != "" {
