@@ -170,18 +170,27 @@ func TestAFailingDeliveryIsRetriedUntilItWorked(t *testing.T) {
 		ev := o.event(t)
 		o.order(t, ev, "listingId", o.listing(t, ev))
 		all := h.Await(t, soon, func(all []harness.Got) bool { return len(all) == 4 })
-		stamps := map[string]bool{}
+		var first, last int64
 		for i, g := range all {
 			if g.Header.Get("X-Webhook-Delivery") != all[0].Header.Get("X-Webhook-Delivery") || string(g.Body) != string(all[0].Body) || g.Header.Get("X-Team") != "blue" {
 				t.Errorf("attempt %d differs from the first: %v\n%s", i+1, g.Header, g.Body)
 			}
-			stamps[g.Header.Get("X-Webhook-Timestamp")+g.Header.Get("X-Webhook-Signature")] = true
+			stamp, err := strconv.ParseInt(g.Header.Get("X-Webhook-Timestamp"), 10, 64)
+			if err != nil || stamp < last {
+				t.Errorf("attempt %d has the timestamp %q after %d", i+1, g.Header.Get("X-Webhook-Timestamp"), last)
+			}
+			if last = stamp; i == 0 {
+				first = stamp
+			}
 			if i > 0 && (g.At.Sub(all[i-1].At) < 750*time.Millisecond) {
 				t.Errorf("attempt %d came %v after the one before, with a delay of 1 s ± 20 %%", i+1, g.At.Sub(all[i-1].At))
 			}
 		}
-		if len(stamps) < 3 {
-			t.Errorf("four attempts over three seconds have %d timestamps and signatures", len(stamps))
+		if last-first < 2 { // three delays of at least 0.8 s each
+			t.Errorf("the last of four attempts has the timestamp %d, the first %d: it was not made anew", last, first)
+		}
+		if all[3].Header.Get("X-Webhook-Signature") == all[0].Header.Get("X-Webhook-Signature") {
+			t.Error("the last attempt bears the first one's signature")
 		}
 
 		var d harness.Answer
