@@ -50,6 +50,19 @@ const (
 	TicketUnblocked Kind = "ticket.unblocked"
 	TicketChanged   Kind = "ticket.changed" // another holder, without a transfer
 
+	HoldPlaced   Kind = "hold.placed"
+	HoldExpired  Kind = "hold.expired"
+	HoldReleased Kind = "hold.released"
+
+	CheckinAdmitted   Kind = "checkin.admitted"
+	CheckinDenied     Kind = "checkin.denied"
+	CheckinExited     Kind = "checkin.exited"
+	CheckinConflicted Kind = "checkin.conflict_offline" // a second entry, made offline, which came to light when it was uploaded
+	CheckinUndone     Kind = "checkin.undone"
+
+	StampAwarded Kind = "stamp.awarded"
+	StampRevoked Kind = "stamp.revoked"
+
 	AccessReuseDetected Kind = "access.reuse_detected" // a token was used again, so somebody else may have it
 )
 

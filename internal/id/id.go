@@ -31,6 +31,24 @@ type (
 	OrderNumber string
 	// Ticket is a ticket, "tkt_" and 26 characters: the 16 bytes by which its code names it.
 	Ticket string
+	// Hold keeps units for somebody who has not ordered yet, "hld_" and 26 characters.
+	Hold string
+	// TicketType is a kind of ticket that an event sells, "tty_" and 26 characters.
+	TicketType string
+	// Checkin is what one presented code came to at the door, "chk_" and 26 characters.
+	Checkin string
+	// Gate is a place where people go in or out, "gat_" and 26 characters.
+	Gate string
+	// CheckinList says who may come in through which gates and how often, "lst_" and 26 characters.
+	CheckinList string
+	// Device is a scanner, "dev_" and 26 characters.
+	Device string
+	// StampType is a kind of stamp that can be awarded, "stt_" and 26 characters.
+	StampType string
+	// Stamp is a stamp in somebody's passport, "stp_" and 26 characters.
+	Stamp string
+	// DevEndpoint is a developer's own receiver, "DEV-" and 4 upper-case letters or digits.
+	DevEndpoint string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
 	// User is a person, "usr_" and 26 characters.
@@ -69,6 +87,30 @@ func NewEvent() Event { return Event(sortable("evn_")) }
 
 // NewWebhook makes a webhook endpoint's id.
 func NewWebhook() Webhook { return Webhook(sortable("wh_")) }
+
+// NewHold makes a hold's id.
+func NewHold() Hold { return Hold(sortable("hld_")) }
+
+// NewTicketType makes a ticket type's id.
+func NewTicketType() TicketType { return TicketType(sortable("tty_")) }
+
+// NewCheckin makes a check-in's id.
+func NewCheckin() Checkin { return Checkin(sortable("chk_")) }
+
+// NewGate makes a gate's id.
+func NewGate() Gate { return Gate(sortable("gat_")) }
+
+// NewCheckinList makes a check-in list's id.
+func NewCheckinList() CheckinList { return CheckinList(sortable("lst_")) }
+
+// NewDevice makes a scanner's id.
+func NewDevice() Device { return Device(sortable("dev_")) }
+
+// NewStampType makes a stamp type's id.
+func NewStampType() StampType { return StampType(sortable("stt_")) }
+
+// NewStamp makes a stamp's id.
+func NewStamp() Stamp { return Stamp(sortable("stp_")) }
 
 // NewUser makes a person's id.
 func NewUser() User { return User(sortable("usr_")) }

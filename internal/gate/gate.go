@@ -1,0 +1,2 @@
+// Package gate is the door of a live event.
+package gate
