@@ -40,10 +40,7 @@ func TestOpenCircuitProbesAndThenEverythingFlows(t *testing.T) {
 			t.Errorf("%d attempts in the time in which two probes were due", got)
 		}
 		well.Store(true)
-		h.settled(e, "delivered", n)
-		if took := time.Since(began); took > 12*time.Second {
-			t.Errorf("took %v; after a good probe the rest should have come at once", took)
-		}
+		h.settled(e, "delivered", n) // one probe a second would take longer than it waits
 		h.audited()
 	})
 }

@@ -246,7 +246,7 @@ func (r *receiver) await(t testing.TB, n int) []received {
 		}
 		select {
 		case <-r.come:
-		case <-time.After(20 * time.Second):
+		case <-time.After(90 * time.Second):
 			t.Fatalf("got %d requests, want %d", len(got), n)
 		}
 	}
@@ -255,7 +255,7 @@ func (r *receiver) await(t testing.TB, n int) []received {
 // settled waits until a delivery of the endpoint has the state.
 func (h *house) settled(e *endpoint.Endpoint, state string, n int) []delivery.Record {
 	h.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		page, _, err := h.engine.List(context.Background(), e, delivery.Filter{State: state, Limit: 1000})
 		if err != nil {
 			h.t.Fatalf("List: %v", err)
