@@ -19,7 +19,7 @@ import (
 type listenCmd struct {
 	Forward   string   `help:"URL of the receiver that events are posted to." required:"" placeholder:"URL"`
 	Dev       string   `help:"Developer endpoint to listen to, instead of the organisation's own events. What it took in is passed on as it came, unless --format is given." placeholder:"DEV-…"`
-	Events    []string `help:"Events to pass on, as the format calls them; without any, all." placeholder:"EVENT,…"`
+	Events    []string `help:"Events to pass on, as the format calls them; without any, all." placeholder:"EVENT"`
 	Format    string   `help:"Vocabulary of the deliveries: pullup, portal, standard or cloudevents; without it, pullup." placeholder:"FORMAT"`
 	Secret    string   `help:"Secret to sign with, instead of one that is made and printed at the start." placeholder:"SECRET"`
 	State     string   `help:"File that remembers which event was the last; without it, one for the server, key, --dev and --forward in the user's state folder." placeholder:"FILE"`

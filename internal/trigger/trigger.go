@@ -211,7 +211,7 @@ func (e Event) parse(sets []string) ([]override, error) {
 	for _, text := range sets {
 		path, value, ok := strings.Cut(text, "=")
 		root, rest, dotted := strings.Cut(path, ".")
-		if !ok || !dotted || slices.Contains(strings.Split(rest, "."), "") {
+		if !ok || !dotted || root == "" || slices.Contains(strings.Split(rest, "."), "") {
 			return nil, problem.New(problem.Invalid, "invalid_set", "%q sets nothing; write it as order.quantity=2.", text)
 		}
 		if !slices.ContainsFunc(e.steps, func(st step) bool { return st.set == root }) {
