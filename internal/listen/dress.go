@@ -89,7 +89,8 @@ func (d *dresser) dress(it *item, now time.Time) (http.Header, error) {
 	return h, d.signer.SetHeaders(h, m)
 }
 
-func unfit(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }
+// unfit values cannot be sent, or are not what came: servers hide credentials.
+func unfit(value string) bool { return value == "[hidden]" || !httpguts.ValidHeaderFieldValue(value) }
 
 // values reads a header that is a text, or a list of texts.
 func values(text json.RawMessage) []string {

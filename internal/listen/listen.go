@@ -177,16 +177,21 @@ type item struct {
 // handle does with an event of the stream what there is to do, and then remembers its place. It fails when it was interrupted before, or the place
 // cannot be kept.
 func (l *Listener) handle(ctx context.Context, e remote.Event) error {
+	var said struct{ After, Message string }
 	switch {
 	case e.Data == "": // says where the stream is, and nothing else
-	case e.Type == "gap":
-		var gap struct{ After, Message string }
-		_ = json.Unmarshal([]byte(e.Data), &gap) // what is not understood is a gap all the same
-		l.tell(Report{What: Gap, Place: gap.After, Err: errors.New(gap.Message)})
-	default:
+	case e.Type == "envelope", e.Type == "", e.Type == "message", e.Type == "received": // the last three of a developer endpoint
 		if err := l.forward(ctx, e); err != nil {
 			return err
 		}
+	case e.Type == "gap":
+		_ = json.Unmarshal([]byte(e.Data), &said) // what is not understood is a gap all the same
+		l.tell(Report{What: Gap, Place: said.After, Err: errors.New(said.Message)})
+	case e.Type == "bye":
+		if json.Unmarshal([]byte(e.Data), &said) != nil || said.Message == "" {
+			return remote.ErrEnded
+		}
+		return fmt.Errorf("%w: %s", remote.ErrEnded, said.Message)
 	}
 	if err := l.Place.Move(e.ID); err != nil {
 		return fmt.Errorf("%w: %w", errPlace, err)

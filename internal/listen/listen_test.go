@@ -243,6 +243,21 @@ func TestAPlaceIsKeptWithoutAnEvent(t *testing.T) {
 	}
 }
 
+// Streams may tell more than was asked for, and say why they end.
+func TestOtherEventsAreNotPassedOn(t *testing.T) {
+	s := newScene(t)
+	s.run()
+	s.await(listen.Connected)
+	s.Raw("fact", map[string]any{"id": "evt_1", "kind": "order.confirmed"})
+	s.Raw("bye", map[string]any{"message": "The server stops."})
+	if r := s.await(listen.Lost); !errors.Is(r.Err, remote.ErrEnded) || !strings.HasSuffix(r.Err.Error(), ": The server stops.") {
+		t.Errorf("it told %v, want why the server has ended the stream", r.Err)
+	}
+	if n := len(s.all()); n != 0 {
+		t.Errorf("%d deliveries were made", n)
+	}
+}
+
 func TestAReceiverThatIsNotThereIsWaitedFor(t *testing.T) {
 	s := newScene(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -364,6 +379,7 @@ func TestASilentStreamIsOpenedAgain(t *testing.T) {
 func TestADeveloperEndpointsEventsArePassedOnAsTheyCame(t *testing.T) {
 	came := map[string]string{
 		"Content-Type": "application/json; charset=utf-8", "x-pullup-signature": "cafe", "X-Own": "1", "Host": "example.com", "Content-Length": "99", "Transfer-Encoding": "chunked",
+		"Authorization": "[hidden]",
 	}
 	t.Run("as it came", func(t *testing.T) {
 		s := newScene(t)
@@ -378,7 +394,7 @@ func TestADeveloperEndpointsEventsArePassedOnAsTheyCame(t *testing.T) {
 			t.Fatalf("came: %v", s.bodies())
 		}
 		h := all[0].header
-		if h.Get("X-Pullup-Signature") != "cafe" || h.Get("X-Own") != "1" || h.Get("Content-Type") != came["Content-Type"] {
+		if h.Get("X-Pullup-Signature") != "cafe" || h.Get("X-Own") != "1" || h.Get("Content-Type") != came["Content-Type"] || h.Get("Authorization") != "" {
 			t.Errorf("headers: %v", h)
 		}
 		if u := s.Asked()[0].URL; u.String() != "/api/events?user_id=DEV-A3K9" {
