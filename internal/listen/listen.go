@@ -117,9 +117,9 @@ func New(o Options) (*Listener, error) {
 func (l *Listener) Run(ctx context.Context) (Summary, error) {
 	for failures := 0; ; failures++ {
 		began, before := time.Now(), l.sum
-		err := l.follow(ctx)
+		err := unless(ctx, l.follow(ctx))
 		switch {
-		case ctx.Err() != nil || l.done():
+		case err == nil:
 			return l.sum, nil
 		case remote.Final(err), errors.Is(err, errPlace):
 			return l.sum, err
@@ -137,6 +137,16 @@ func (l *Listener) Run(ctx context.Context) (Summary, error) {
 	}
 }
 
+// unless is the error, unless the context has ended, which explains it.
+func unless(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
+}
+
 func (l *Listener) tell(r Report) {
 	r.At = time.Now()
 	if l.Tell != nil {
@@ -146,7 +156,7 @@ func (l *Listener) tell(r Report) {
 
 func (l *Listener) done() bool { return l.Count > 0 && l.sum.Events >= l.Count }
 
-// follow reads one connection's stream to its end.
+// follow reads one connection's stream to its end, which is an error, or until Count events were posted.
 func (l *Listener) follow(ctx context.Context) error {
 	stream, err := l.Server.Open(ctx, l.path, l.Place.After())
 	if err != nil {
@@ -177,21 +187,18 @@ type item struct {
 // handle does with an event of the stream what there is to do, and then remembers its place. It fails when it was interrupted before, or the place
 // cannot be kept.
 func (l *Listener) handle(ctx context.Context, e remote.Event) error {
-	var said struct{ After, Message string }
 	switch {
+	case e.Type == "bye":
+		return remote.ErrEnded
 	case e.Data == "": // says where the stream is, and nothing else
 	case e.Type == "envelope", e.Type == "", e.Type == "message", e.Type == "received": // the last three of a developer endpoint
 		if err := l.forward(ctx, e); err != nil {
 			return err
 		}
 	case e.Type == "gap":
+		var said struct{ After, Message string }
 		_ = json.Unmarshal([]byte(e.Data), &said) // what is not understood is a gap all the same
 		l.tell(Report{What: Gap, Place: said.After, Err: errors.New(said.Message)})
-	case e.Type == "bye":
-		if json.Unmarshal([]byte(e.Data), &said) != nil || said.Message == "" {
-			return remote.ErrEnded
-		}
-		return fmt.Errorf("%w: %s", remote.ErrEnded, said.Message)
 	}
 	if err := l.Place.Move(e.ID); err != nil {
 		return fmt.Errorf("%w: %w", errPlace, err)

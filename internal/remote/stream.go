@@ -43,7 +43,8 @@ func (s *Server) Open(ctx context.Context, path, after string) (*Stream, error) 
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	st := &Stream{ctx: ctx, end: end, body: &watched{silence: silence, timer: time.AfterFunc(silence, func() { end(ErrSilent) })}}
-	res, err := s.openStream(ctx, path, after)
+	var err error
+	st.body.in, err = s.openStream(ctx, path, after)
 	st.body.timer.Stop()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -52,11 +53,10 @@ func (s *Server) Open(ctx context.Context, path, after string) (*Stream, error) 
 		end(nil)
 		return nil, err
 	}
-	st.body.in = res.Body
 	return st, nil
 }
 
-func (s *Server) openStream(ctx context.Context, path, after string) (*http.Response, error) {
+func (s *Server) openStream(ctx context.Context, path, after string) (io.ReadCloser, error) {
 	req, err := s.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *Server) openStream(ctx context.Context, path, after string) (*http.Resp
 	case media != "text/event-stream":
 		err = problem.New(problem.NotFound, "no_stream", "What answers at %s has no stream. Is it a Stagedoor of this version?", s.base)
 	default:
-		return res, nil
+		return res.Body, nil
 	}
 	_ = res.Body.Close()
 	return nil, err

@@ -115,7 +115,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		at, _ = strconv.Atoi(after)
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(200)
+	w.WriteHeader(http.StatusOK)
 	_, _ = fmt.Fprint(w, ": hello\n\n")
 	_ = http.NewResponseController(w).Flush()
 	for ; ; at++ {
