@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -141,7 +142,7 @@ func (t *textListen) begins(o listen.Options, made bool) {
 }
 
 func (t *textListen) report(r listen.Report) {
-	event := fmt.Sprintf("%s  %s  %s", r.At.Local().Format("15:04:05"), r.Event, r.ID)
+	event := fmt.Sprintf("%s  %s  %s", r.At.Local().Format("15:04:05"), shown(r.Event), shown(r.ID))
 	switch r.What {
 	case listen.Connected:
 		from := "from now on"
@@ -169,6 +170,14 @@ func (t *textListen) report(r listen.Report) {
 func (t *textListen) ends(s listen.Summary, at *listen.Place) {
 	t.note("%s posted, %d answered with success, %d not. The next run goes on there (%s).",
 		count(int64(s.Events), "event", "events"), s.Success, s.Events-s.Success, at.File())
+}
+
+// shown is a text of strangers on a terminal, of which it may not take control.
+func shown(text string) string {
+	if quoted := strconv.Quote(text); len(text) > 200 || quoted[1:len(quoted)-1] != text {
+		return quoted[:min(len(quoted), 200)]
+	}
+	return text
 }
 
 // took is a duration as people read it.

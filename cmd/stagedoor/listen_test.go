@@ -197,3 +197,21 @@ func TestListenEndsAfterItsCount(t *testing.T) {
 		t.Errorf("the state file: %s, %v", text, err)
 	}
 }
+
+// Anybody may send to a developer endpoint, and what they send is printed.
+func TestListenKeepsStrangersOffTheTerminal(t *testing.T) {
+	s := listentest.New(t)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer receiver.Close()
+	s.SendDev("\x1b]0;mine\a\nticket.purchased", "{}", nil)
+	state := filepath.Join(t.TempDir(), "s.json")
+	if err := os.WriteFile(state, []byte(`{"dev":"DEV-A3K9","lastEventId":"0"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("stagedoor", "listen", "--forward", receiver.URL, "--dev", "DEV-A3K9", "--count", "1", "--state", state)
+	cmd.Env = append(os.Environ(), "STAGEDOOR_KEY="+listentest.Key, "STAGEDOOR_URL="+s.URL)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte(`"\x1b]0;mine\a\nticket.purchased"`)) || bytes.ContainsAny(out, "\x1b\a") {
+		t.Errorf("it printed %q, %v", out, err)
+	}
+}

@@ -135,8 +135,8 @@ var kinds = func() map[int]problem.Kind {
 	return m
 }()
 
-// refusal is an answer that is no success, as an error. Only statuses that have no kind, such as 500, are no problem.
-func (s *Server) refusal(res *http.Response) error {
+// refusal is an answer that is no success, as a problem.
+func (s *Server) refusal(res *http.Response) *problem.Error {
 	if to := res.Header.Get("Location"); to != "" && res.StatusCode/100 == 3 {
 		return problem.New(problem.NotFound, "moved", "%s leads on to %s. If that is where the server is now, give it with --url.", s.base, to)
 	}
@@ -148,9 +148,12 @@ func (s *Server) refusal(res *http.Response) error {
 	_ = json.Unmarshal(text, &said)
 	kind, ok := kinds[res.StatusCode]
 	switch {
+	case res.StatusCode >= http.StatusInternalServerError:
+		kind = problem.Unavailable
 	case !ok:
-		return fmt.Errorf("%s answered %s", s.base, res.Status)
-	case said.Detail == "":
+		kind = problem.Mismatch
+	}
+	if said.Detail == "" {
 		said.Detail = fmt.Sprintf("%s answered %s. Is it a Stagedoor of this version?", s.base, res.Status)
 	}
 	p := problem.New(kind, said.Code, "%s", said.Detail)
@@ -169,7 +172,8 @@ func retryAfter(text string) time.Duration {
 	return 0
 }
 
-// Final tells whether the same request will fail in the same way again: everything that the server refuses, but for too many requests and for not now.
+// Final tells whether the same request will fail in the same way again: everything that the server refuses, but for too many requests, and for not now,
+// which are all statuses from 500 on.
 func Final(err error) bool {
 	p := problem.As(err)
 	return p != nil && p.Kind != problem.TooMany && p.Kind != problem.Unavailable
