@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,6 +34,9 @@ var ours = []string{
 	"Trailer", "Transfer-Encoding", "Upgrade", "User-Agent", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip",
 }
 
+// hidden is what servers show for a credential's value.
+const hidden = "[hidden]"
+
 // dresser makes the headers of deliveries.
 type dresser struct {
 	scheme webhook.Scheme
@@ -63,8 +65,8 @@ func (d *dresser) dress(it *item, now time.Time) (http.Header, error) {
 	h := http.Header{}
 	for name, v := range it.Headers {
 		name = http.CanonicalHeaderKey(name)
-		if v := values(v); !slices.Contains(ours, name) && httpguts.ValidHeaderFieldName(name) && !slices.ContainsFunc(v, unfit) {
-			h[name] = v
+		if !slices.Contains(ours, name) && httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(v) && v != hidden {
+			h.Set(name, v)
 		}
 	}
 	if it.ContentType != "" {
@@ -87,20 +89,6 @@ func (d *dresser) dress(it *item, now time.Time) (http.Header, error) {
 		m.ID = deliveryID(it.ID)
 	}
 	return h, d.signer.SetHeaders(h, m)
-}
-
-// unfit values cannot be sent, or are not what came: servers hide credentials.
-func unfit(value string) bool { return value == "[hidden]" || !httpguts.ValidHeaderFieldValue(value) }
-
-// values reads a header that is a text, or a list of texts.
-func values(text json.RawMessage) []string {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		return []string{one}
-	}
-	var many []string
-	_ = json.Unmarshal(text, &many) // what is neither is none
-	return many
 }
 
 // deliveries is the namespace of delivery ids.

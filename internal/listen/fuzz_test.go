@@ -15,7 +15,7 @@ import (
 // a stranger's, who may send to a developer endpoint.
 func FuzzDress(f *testing.F) {
 	f.Add(`{"id":"evt_1","event":"order.confirmed","headers":{"Content-Type":"application/json","x-pullup-signature":"cafe","host":"a"},"body":"{}"}`)
-	f.Add(`{"id":"evt 1","event":"\n","headers":{"A:B":"c","d":["e\r\nf","g"],"h":7,"":""}}`)
+	f.Add(`{"id":"evt 1","event":"\n","headers":{"A:B":"c","d":"e\r\nf","g":"[hidden]","":""}}`)
 	var dressers []*dresser
 	for _, format := range append(Formats(), "") {
 		d, err := newDresser(format, webhook.NewSecret(), "test")

@@ -37,7 +37,7 @@ type Options struct {
 	Secret    string   // that deliveries are signed with; not needed where nothing is signed
 	Forward   string   // the receiver's URL
 	UserAgent string   // of the deliveries
-	Place     *Place   // nil to begin at now and to remember nothing
+	Place     *Place   // nil to begin at now and to remember nothing behind the run
 	Count     int      // end after so many events; 0 for never
 
 	// Tell is told what happens, from the goroutine that runs the listener.
@@ -93,6 +93,9 @@ func New(o Options) (*Listener, error) {
 		return nil, err
 	}
 	l := &Listener{Options: o, post: newPoster(target)}
+	if o.Place == nil {
+		l.Place = new(Place)
+	}
 	if l.dresser, err = newDresser(o.Format, o.Secret, o.UserAgent); err != nil {
 		return nil, err
 	}
@@ -177,11 +180,11 @@ func (l *Listener) follow(ctx context.Context) error {
 
 // item is an event as either stream shows it.
 type item struct {
-	ID          string                     `json:"id"`
-	Event       string                     `json:"event"`
-	ContentType string                     `json:"contentType"` // of an organisation's
-	Headers     map[string]json.RawMessage `json:"headers"`     // of a developer endpoint's
-	Body        string                     `json:"body"`
+	ID          string            `json:"id"`
+	Event       string            `json:"event"`
+	ContentType string            `json:"contentType"` // of an organisation's
+	Headers     map[string]string `json:"headers"`     // of a developer endpoint's
+	Body        string            `json:"body"`
 }
 
 // handle does with an event of the stream what there is to do, and then remembers its place. It fails when it was interrupted before, or the place

@@ -3,6 +3,7 @@ package listen_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -94,8 +95,10 @@ func (s *scene) bodies() []string {
 func (s *scene) run() (stop func() (listen.Summary, error)) {
 	s.t.Helper()
 	var err error
-	if s.o.Place, err = listen.OpenPlace(s.file, s.o, false); err != nil {
-		s.t.Fatal(err)
+	if s.file != "" {
+		if s.o.Place, err = listen.OpenPlace(s.file, s.o, false); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	l, err := listen.New(s.o)
 	if err != nil {
@@ -177,7 +180,16 @@ func TestDeliveriesVerifyInEveryFormat(t *testing.T) {
 }
 
 func TestABrokenStreamGoesOnWhereItBroke(t *testing.T) {
+	for _, file := range []bool{true, false} {
+		t.Run(fmt.Sprintf("file %v", file), func(t *testing.T) { brokenStream(t, file) })
+	}
+}
+
+func brokenStream(t *testing.T, file bool) {
 	s := newScene(t)
+	if !file {
+		s.file = ""
+	}
 	stop := s.run()
 	s.await(listen.Connected)
 	var want []string

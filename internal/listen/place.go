@@ -12,7 +12,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
-// A Place is the last event of a stream that was posted, and the file that remembers it. The nil Place is at now and remembers nothing.
+// A Place is the last event of a stream that was posted, and the file that remembers it. The zero Place is at now and has no file.
 type Place struct {
 	file string
 	kept kept
@@ -52,22 +52,20 @@ func OpenPlace(file string, o Options, fromNow bool) (*Place, error) {
 func (p *Place) File() string { return p.file }
 
 // After is the id of the last event that was posted; "" for none.
-func (p *Place) After() string {
-	if p == nil {
-		return ""
-	}
-	return p.kept.After
-}
+func (p *Place) After() string { return p.kept.After }
 
 // Move notes that the stream was handled up to an event; an event without an id leaves the place where it is.
 //
 // The file is replaced whole, so that an end at any moment leaves the one before or the new one. It is not forced to the disk: after a loss of power
 // some events may be posted again.
 func (p *Place) Move(id string) error {
-	if p == nil || id == "" || id == p.kept.After {
+	if id == "" || id == p.kept.After {
 		return nil
 	}
 	p.kept.After, p.kept.At = id, time.Now().UTC().Truncate(time.Second)
+	if p.file == "" {
+		return nil
+	}
 	return p.write()
 }
 
