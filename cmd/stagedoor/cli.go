@@ -34,6 +34,8 @@ type cli struct {
 	User     userCmd     `cmd:"" help:"People, and what they are in which organisation."`
 	Client   clientCmd   `cmd:"" help:"Apps (OAuth clients)."`
 	Endpoint endpointCmd `cmd:"" help:"Webhook endpoints."`
+	Listen   listenCmd   `cmd:"" help:"Pass a server's events on to a receiver on this machine, as they happen."`
+	Trigger  triggerCmd  `cmd:"" help:"Make an event happen on a server, to see what it sends."`
 	Import   importCmd   `cmd:"" help:"Import a calendar of events (JSON-LD, CSV or iCalendar)."`
 
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date, as serve does when it starts."`
@@ -67,7 +69,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Resolvers(&settings{getenv: getenv}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(helpOf),
-		kong.ExplicitGroups([]kong.Group{{Key: "common", Title: "Common flags:"}}),
+		kong.ExplicitGroups([]kong.Group{{Key: "server", Title: "The server:"}, {Key: "common", Title: "Common flags:"}}),
 	)
 	if err != nil {
 		panic(err) // the command line above is wrong

@@ -32,10 +32,11 @@ var house = []group{
 	{name: "assembly", packages: "app", may: "leaves store trade doors traffic vocabulary dialects faces settings public"},
 	{name: "demo", packages: "demo", may: "leaves store trade doors traffic settings assembly public"},
 	{name: "bench", packages: "bench", may: "leaves store trade doors traffic settings assembly public helpers"},
-	{name: "command", packages: "./cmd/...", may: "leaves store trade doors traffic dialects faces settings assembly demo bench public"},
+	{name: "clients", packages: "remote listen trigger", may: "leaves clients public"}, // they speak to a server by its API and know nothing of its insides
+	{name: "command", packages: "./cmd/...", may: "leaves store trade doors traffic dialects faces settings assembly demo bench clients public"},
 
 	// Not shipped: what tests stand on, and what stands beside the program.
-	{name: "helpers", packages: "db/pgtest db/dbtest dialect/dialecttest", may: "leaves store trade traffic public helpers"},
+	{name: "helpers", packages: "db/pgtest db/dbtest dialect/dialecttest listen/listentest", may: "leaves store trade traffic public helpers"},
 	{name: "tests", packages: "archtest ./test/...", may: "*"},
 	{name: "beside", packages: "./examples/... ./scripts/... ./tools/...", may: "public"},
 }
@@ -49,6 +50,7 @@ var behind = []struct{ library, packages, reason string }{
 	{"code.dny.dev/ssrf", "egress", "only egress decides which addresses may be dialled"},
 	{"github.com/go-jose/go-jose/v4", "proof", "which algorithms are taken is decided in one place"},
 	{"github.com/wneessen/go-mail", "mail", "mail goes out in one place"},
+	{"github.com/tmaxmax/go-sse", "remote", "streams are read in one place"},
 }
 
 // pure are the packages of plain values, which do no I/O and so import none of

@@ -33,6 +33,8 @@ var mayDial = []struct{ path, reason string }{
 	{"internal/bench", "its load generator connects to servers and receivers that it started itself"},
 	{"internal/demo", "its own client and receiver, on loopback"},
 	{"internal/mail", "the mail server is the one that the operator names in --smtp-url"},
+	{"internal/remote", "a client of the server that the person at the command line names; no server runs it"},
+	{"internal/listen", "posts to the receiver that the person at the command line names, from their own machine; no server runs it"},
 	{"cmd/stagedoor/doctor.go", "probes the server that the operator names on the command line"},
 	{"examples", "they run at a receiver's, not in our server"},
 	{"test", "tests of the built binary speak to servers and receivers that they started themselves"},

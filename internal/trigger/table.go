@@ -1,0 +1,102 @@
+package trigger
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The formats.
+var (
+	native = []string{"cloudevents", "standard"}
+	portal = []string{"portal"}
+	pullup = []string{"pullup"}
+	orders = []string{"cloudevents", "portal", "standard"} // by the same name in all three
+)
+
+// The steps that events share.
+var (
+	aListing = step{set: "listing", path: "/api/v1/inventory", id: "listingId", body: object{
+		"eventId": "{event}", "section": "Trigger", "row": "A", "quantity": 4, "price": "25.00",
+	}}
+	oneSeat = step{set: "listing", path: "/api/v1/inventory", id: "listingId", body: object{
+		"eventId": "{event}", "section": "Trigger", "row": "A", "quantity": 1, "price": "25.00",
+	}}
+	anOrder = step{set: "order", path: "/api/v1/orders", id: "order.orderId", body: object{
+		"eventId": "{event}", "listingId": "{listing}", "quantity": 1,
+		"customer": object{"email": "trigger@example.com", "phone": object{"number": "5550100", "countryCode": "+1"}},
+	}}
+)
+
+// anEvent makes a live event a month from now, which is in the future whenever it is looked at.
+func anEvent(over object) step {
+	start := time.Now().UTC().AddDate(0, 1, 0)
+	body := object{
+		"name": "Trigger Night {nonce}", "startLocal": start.Format("2006-01-02") + "T20:00:00", "timezone": "UTC", "venue": "Trigger Hall", "currency": "USD",
+	}
+	for name, v := range over {
+		body[name] = v
+	}
+	return step{set: "event", path: "/api/v1/events", id: "eventId", body: body}
+}
+
+// patch changes the event.
+func patch(body object) step {
+	return step{set: "change", method: http.MethodPatch, path: "/api/v1/events/{event}", body: body}
+}
+
+// move gives the order a status.
+func move(status string) step {
+	return step{set: "change", method: http.MethodPatch, path: "/api/v1/orders", body: object{"orderId": "{order}", "status": status}}
+}
+
+// after adds steps to steps, without touching them.
+func after(steps []step, more ...step) []step { return append(slices.Clip(steps), more...) }
+
+// Table has every event that can be made to happen.
+func Table() []Event {
+	live := []step{anEvent(nil)}
+	listed := after(live, aListing)
+	sold := after(listed, anOrder)
+	soldOut := after(live, oneSeat, anOrder)
+	delivered := after(sold, move("fulfilled"))
+	changed := after(live, patch(object{"description": "Doors open at seven."}))
+	issue := after(sold, step{set: "issue", path: "/api/v1/orders/{order}/issue", body: object{"reason": "The barcodes do not scan."}})
+	refund := after(delivered, step{set: "refund", path: "/api/v1/orders/{order}/refund", body: object{"reason": "Trigger"}})
+	cancelled := after(sold, move("cancelled"))
+	later := time.Now().UTC().AddDate(0, 2, 0).Format("2006-01-02") + "T20:00:00"
+
+	return []Event{
+		{"ticket.purchased", pullup, "a ticket is sold", sold},
+		{"ticket.cancelled", pullup, "a ticket is sold and its order cancelled", cancelled},
+		{"event.updated", pullup, "an event gets a description", changed},
+		{"event.soldout", pullup, "the only seat of an event is sold", soldOut},
+
+		{"order.confirmed", orders, "an order is placed", sold},
+		{"order.accepted", orders, "an order is placed and accepted", after(sold, move("accepted"))},
+		{"order.purchase_issues", portal, "an order is placed and has an issue", issue},
+		{"order.fulfilled", orders, "an order is placed and fulfilled", delivered},
+		{"order.cancelled", orders, "an order is placed and cancelled", cancelled},
+		{"order.refunded", portal, "an order is fulfilled and refunded", refund},
+
+		{"event.published", native, "an event is published", live},
+		{"event.changed", native, "an event gets a description", changed},
+		{"event.rescheduled", native, "an event moves to another day", after(live, patch(object{"startLocal": later}))},
+		{"event.postponed", native, "an event is postponed", after(live, patch(object{"status": "postponed"}))},
+		{"event.cancelled", native, "an event is cancelled", after(live, patch(object{"status": "cancelled"}))},
+		{"event.deleted", native, "an event is deleted", after(live, step{made: "deletion", method: http.MethodDelete, path: "/api/v1/events/{event}"})},
+		{"listing.changed", native, "a listing gets another price", after(listed,
+			step{set: "change", method: http.MethodPatch, path: "/api/v1/inventory/{listing}", body: object{"price": "30.00"}})},
+		{"pool.exhausted", native, "the only seat of an event is sold", soldOut},
+		{"pool.reopened", native, "the only seat of an event is sold and comes back", after(soldOut, move("cancelled"))},
+		{"order.issue_raised", native, "an order is placed and has an issue", issue},
+		{"refund.completed", native, "an order is fulfilled and refunded", refund},
+		{"ticket.issued", native, "a ticket is sold", sold},
+		{"ticket.voided", native, "a ticket is sold and its order cancelled", cancelled},
+	}
+}
+
+// nonce tells what was made now from what was made before.
+func nonce() string { return strings.ToLower(rand.Text()[:6]) }
