@@ -50,14 +50,14 @@ func TestAwardsAtOnceCountOnce(t *testing.T) {
 		facts := make(chan bool, 40)
 		for i := range cap(facts) {
 			all.Go(func() {
-				write := h.db.Write
-				got, err := (*fact.Fact)(nil), error(nil)
+				var got *fact.Fact
+				var err error
 				do := func(tx *db.Tx) (err error) {
 					_, got, err = h.album.Award(tx, house, one.ID, stamp.Award{Email: kari})
 					return err
 				}
 				if i%2 == 0 {
-					err = write(t.Context(), "", do)
+					err = h.db.Write(t.Context(), "", do)
 				} else {
 					err = h.db.WriteAlone(t.Context(), do)
 				}

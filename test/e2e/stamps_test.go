@@ -19,12 +19,15 @@ func TestAnAwardedStampIsInThePassportAndIsTold(t *testing.T) {
 		})
 		kind := text(t, made, "id")
 		path := "/api/v1/stamps/" + kind
+		expect(t, o.Call(t, 200, "GET", "/api/v1/stamps", nil).Body, "data.#", 1, "data.0.id", kind, "data.0.art", filled, "data.0.rule.repeat", "event")
+		expect(t, o.Call(t, 200, "PATCH", path, body{"description": "For those who helped."}).Body, "version", 2, "name", "Volunteer")
 		refused(t, try(t, o.Client, "POST", path+"/award", body{"email": email}), 400, "validation_failed")
 		a := o.Call(t, 200, "POST", path+"/award", body{"email": strings.ToUpper(email), "eventId": ev, "note": "thank you"})
 		again := o.Call(t, 200, "POST", path+"/award", body{"email": email, "eventId": ev})
 		if text(t, again, "id") != text(t, a, "id") {
 			t.Errorf("awarded again, the stamp is %s, was %s", text(t, again, "id"), text(t, a, "id"))
 		}
+		expect(t, o.Call(t, 200, "GET", path+"/awards", nil).Body, "data.#", 1, "data.0.email", email, "data.0.note", "thank you")
 		person := text(t, o.person(t, email), "data.0.id")
 		passport := o.Call(t, 200, "GET", "/api/v1/passport/"+person, nil)
 		expect(t, passport.Body, "total", 1, "stamps.0.id", text(t, a, "id"), "stamps.0.eventId", ev, "stamps.0.awardedAt", instant, "collections.0.name", "Season 2031",
