@@ -146,10 +146,10 @@ func take(tx *db.Tx, s Stamp, why Reason) (Stamp, *fact.Fact, error) {
 	if !had && (why != ByHand || s.revokedFor == ByHand) {
 		return s, nil, nil
 	}
-	s.revokedFor = why
+	s.revokedFor = why // also of what was undone: by hand is for good
 	if had {
 		s.RevokedAt, s.Version = tx.Now(), s.Version+1
-	} // else it was undone; by hand is for good
+	}
 	_, err := tx.Exec(`UPDATE stamps SET revoked_at = $2, revoked_for = $3, version = $4 WHERE stamp_no = $1`, s.No, s.RevokedAt.UnixMicro(), why, s.Version)
 	if err != nil || !had {
 		return s, nil, err

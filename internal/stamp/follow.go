@@ -158,7 +158,7 @@ func (v visit) earned(q db.Querier, r Rule) (bool, error) {
 func (f *follower) matching(v visit, do func(Type) error) error {
 	types, known := f.rules[v.org]
 	if !known {
-		var err error
+		var err error // without their art, which may be large
 		types, err = db.All(f.tx, scanType, strings.Replace(selectType, "t.art", "''", 1)+`WHERE t.org_id = $1 AND t.rule <> 'manual' AND (t.active OR t.revoke_on_undo)
 			ORDER BY t.type_no /*for update*/`, v.org)
 		if err != nil {
