@@ -49,6 +49,7 @@ func (c *eraseCmd) Run(ctx context.Context, p *program) error {
 		return p.json(struct {
 			Orders   int  `json:"orders"`
 			Tickets  int  `json:"tickets"`
+			Stamps   int  `json:"stamps"`
 			Messages int  `json:"messages"`
 			Traces   int  `json:"traces"`
 			Answers  int  `json:"answers"`
@@ -70,6 +71,7 @@ func said(e app.Erased) string {
 	}
 	add(e.Orders, "order's people", "orders' people")
 	add(e.Tickets, "holder or transfer of a ticket", "holders or transfers of tickets")
+	add(e.Stamps, "stamp or check-in", "stamps or check-ins")
 	add(e.Messages, "message", "messages")
 	add(e.Traces, "trace in deliveries and notes", "traces in deliveries and notes")
 	add(e.Answers, "kept answer", "kept answers")

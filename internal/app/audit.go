@@ -15,6 +15,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -27,7 +28,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "deliveries" or "ledger"
+	Part string // "stock", "orders", "tickets", "stamps", "deliveries" or "ledger"
 	What string // a sentence
 }
 
@@ -44,7 +45,7 @@ func (c Config) Unhurried() Config {
 	return c
 }
 
-// Audit recomputes stock, totals, tickets and deliveries from what they follow from.
+// Audit recomputes stock, totals, tickets, stamps and deliveries from what they follow from.
 //
 // It reads while others write, so its queries may see different states of things. When something seems to differ, it therefore looks again
 // with all writers held up, and says what differs then. Where all agrees, nobody is disturbed.
@@ -78,6 +79,8 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"tickets", ticket.Audit},
 		{"tickets", ticketsOfOrders},
 		{"tickets", factsOfTickets},
+		{"stamps", stamp.Audit},
+		{"stamps", factsOfStamps},
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},

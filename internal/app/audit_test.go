@@ -43,6 +43,9 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 		{"a ticket is not issued", "UPDATE tickets SET validity = 'reserved'", "tickets", "3 of its tickets are reserved"},
 		{"a ticket is of no order", "UPDATE tickets SET event_no = event_no + 1", "tickets", "5 tickets are of no order"},
 		{"a ticket became another", "UPDATE tickets SET generation = 2", "tickets", "is of generation 2 after 0 transfers"},
+		{"a stamp's fact is missing", "DELETE FROM facts WHERE kind = 'stamp.awarded'", "stamps", "1 stamps have more or fewer facts"},
+		{"a stamp is of no type", "DELETE FROM stamp_types", "stamps", "1 stamps are of no type"},
+		{"a stamp repeats", "UPDATE stamp_types SET per_event = TRUE", "stamps", "1 stamps are unique in something else"},
 		{"a fact was put aside", "INSERT INTO ledger_parked (follower, seq, day, org_id, reason, parked_at) VALUES ('x', 1, 1, 1, 'broken', 1)", "ledger", "1 facts were put aside"},
 	}
 	each(t, func(t *testing.T, c app.Config) {
@@ -50,6 +53,7 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 		o := newOrg(t, core, "hall")
 		newEndpoint(t, core, o)
 		sell(t, core, o)
+		reward(t, core, o)
 		for _, tt := range tampering {
 			t.Run(tt.name, func(t *testing.T) {
 				// The tampering is undone after the audit: it is looked at inside of the transaction that made it.

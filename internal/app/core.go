@@ -28,6 +28,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -73,6 +74,7 @@ type Core struct {
 	Stock         *inventory.Stock
 	Tickets       *ticket.Roll
 	Orders        *order.Book
+	Stamps        *stamp.Album
 	People        *org.People
 	Apps          *oauth.Registry
 
@@ -156,6 +158,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Stock = inventory.New(c.Ledger)
 	c.Tickets = ticket.New(c.Ledger)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
+	c.Stamps = stamp.New(c.Ledger)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -20,6 +21,7 @@ import (
 type Erased struct {
 	Orders   int  // whose people were blanked
 	Tickets  int  // of which they were the holder, or which they offered or were offered
+	Stamps   int  // stamps that were theirs, and check-ins by which they earn them
 	Messages int  // own messages whose data was blanked
 	Traces   int  // envelopes and attempts that had kept something, and orders in whose notes the address stood
 	Answers  int  // kept answers that were forgotten
@@ -29,7 +31,7 @@ type Erased struct {
 
 // any tells whether anything was there.
 func (e Erased) any() bool {
-	return e.Orders+e.Tickets+e.Messages+e.Traces+e.Answers > 0 || e.Member || e.Account
+	return e.Orders+e.Tickets+e.Stamps+e.Messages+e.Traces+e.Answers > 0 || e.Member || e.Account
 }
 
 // Erase erases a person from an organisation, or with org 0 from all of them, the account included. In one organisation the account goes too when it is
@@ -46,7 +48,7 @@ func (c *Core) Erase(ctx context.Context, o int64, a person.Address, by audit.By
 	if err := e.look(ctx); err != nil {
 		return Erased{}, err
 	}
-	for _, step := range []func(context.Context) error{e.facts, e.traces, e.mentions, e.answers, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
+	for _, step := range []func(context.Context) error{e.facts, e.traces, e.mentions, e.answers, e.stamps, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
 		if err := step(ctx); err != nil {
 			return e.done, fmt.Errorf("erase a person: %w", err)
 		}
@@ -71,8 +73,9 @@ type erasure struct {
 	user    org.User           // zero where there is no account
 	account bool               // the account goes too
 	buys    map[int64][]string // orders, by organisation
-	holds   map[int64][]string // tickets, by organisation
+	holds   map[int64][]string // tickets and stamps, by organisation
 	known   map[int64]int      // how many tickets and transfers have their address, by organisation
+	stamped map[int64]int      // how many stamps and check-ins have their address, by organisation
 	found   []id.Fact          // facts that were marked
 	marked  map[int64]bool     // the same
 	began   int64              // the last fact of before
@@ -151,6 +154,10 @@ func (e *erasure) alone(q db.Querier) (bool, error) {
 		}
 		tickets, err := ticket.Known(q, o.No, e.address)
 		if err != nil || o.No != e.org && tickets > 0 {
+			return false, err
+		}
+		stamps, err := stamp.Known(q, o.No, e.address)
+		if err != nil || o.No != e.org && stamps > 0 {
 			return false, err
 		}
 	}

@@ -42,6 +42,7 @@ func TestAnInterruptedErasureCanBeRepeated(t *testing.T) {
 		o := newOrg(t, core, "hall")
 		newEndpoint(t, core, o)
 		sell(t, core, o)
+		reward(t, core, o)
 		a := person.Of("A@example.com")
 		by := audit.By{Actor: audit.Operator}
 		write(t, core, func(tx *db.Tx) error {
@@ -80,13 +81,14 @@ func TestAnInterruptedErasureCanBeRepeated(t *testing.T) {
 			t.Errorf("%d orders are theirs still, %v", len(orders), err)
 		}
 		left, err := db.One(core.DB.Read(t.Context()), db.Value[int], `SELECT (SELECT count(*) FROM fact_private WHERE data IS NOT NULL) + (SELECT count(*) FROM links)
-			+ (SELECT count(*) FROM facts WHERE private AND key <> '') + (SELECT count(*) FROM members)`)
+			+ (SELECT count(*) FROM facts WHERE private AND key <> '') + (SELECT count(*) FROM members)
+			+ (SELECT count(*) FROM stamps WHERE person <> '' OR note <> '') + (SELECT count(*) FROM stamp_visits)`)
 		if err != nil || left != 0 {
 			t.Errorf("%d rows of theirs are left, %v", left, err)
 		}
 		marks, err := db.One(core.DB.Read(t.Context()), db.Value[int], `SELECT count(*) FROM envelopes WHERE variant = '' AND body IS NULL`)
-		if err != nil || marks != 8 {
-			t.Errorf("%d facts are marked as erased, %v; want those of two orders, of their five tickets, and a message", marks, err)
+		if err != nil || marks != 9 {
+			t.Errorf("%d facts are marked as erased, %v; want those of two orders, of their five tickets, a stamp, and a message", marks, err)
 		}
 		log, err := audit.List(core.DB.Read(t.Context()), o.No, audit.Filter{Action: "person.erased", Limit: 10})
 		if err != nil || len(log) != 1 || !strings.HasPrefix(log[0].Subject, "usr_") {

@@ -14,12 +14,13 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
-// facts finds the facts of the person's orders and of the tickets that they hold, and messages with the address, and marks them: from then on none of them is sent.
+// facts finds the facts of the person's orders, stamps and of the tickets that they hold, and messages with the address, and marks them: from then on none of them is sent.
 func (e *erasure) facts(ctx context.Context) error {
-	e.buys, e.holds, e.known, e.marked = map[int64][]string{}, map[int64][]string{}, map[int64]int{}, map[int64]bool{}
+	e.buys, e.holds, e.known, e.stamped, e.marked = map[int64][]string{}, map[int64][]string{}, map[int64]int{}, map[int64]int{}, map[int64]bool{}
 	err := e.DB.Configure(ctx, func(tx *db.Tx) (err error) {
 		e.began, err = ledger.Last(tx)
 		return err
@@ -45,11 +46,21 @@ func (e *erasure) facts(ctx context.Context) error {
 		if e.known[o], err = ticket.Known(e.DB.Read(ctx), o, e.address); err != nil {
 			return err
 		}
+		stamps, err := stamp.Of(e.DB.Read(ctx), o, e.address)
+		if err != nil {
+			return err
+		}
+		for _, one := range stamps {
+			e.holds[o] = append(e.holds[o], string(one))
+		}
+		if e.stamped[o], err = stamp.Known(e.DB.Read(ctx), o, e.address); err != nil {
+			return err
+		}
 	}
 	return e.search(ctx, 0, time.Time{})
 }
 
-// search looks through the ledger after a fact. Facts of orders and tickets from until on are left alone; a zero until is none.
+// search looks through the ledger after a fact. Facts of orders, tickets and stamps from until on are left alone; a zero until is none.
 func (e *erasure) search(ctx context.Context, after int64, until time.Time) error {
 	subjects := map[string]bool{}
 	for _, orders := range e.buys {
@@ -57,9 +68,9 @@ func (e *erasure) search(ctx context.Context, after int64, until time.Time) erro
 			subjects[o] = true
 		}
 	}
-	for _, tickets := range e.holds {
-		for _, t := range tickets {
-			subjects[t] = true
+	for _, held := range e.holds {
+		for _, one := range held {
+			subjects[one] = true
 		}
 	}
 	var found []ledger.Match
@@ -156,17 +167,27 @@ func (e *erasure) answers(ctx context.Context) error {
 
 // tickets blanks the person as a holder, but for what the last step takes, as orders does.
 func (e *erasure) tickets(ctx context.Context) error {
+	return e.most(ctx, e.known, func(tx *db.Tx, o int64, some int) (int, error) { return ticket.Erase(tx, o, e.address, some/3) }, &e.done.Tickets) // rows of three kinds
+}
+
+// stamps does the same with stamps and check-ins.
+func (e *erasure) stamps(ctx context.Context) error {
+	return e.most(ctx, e.stamped, func(tx *db.Tx, o int64, some int) (int, error) { return stamp.Erase(tx, o, e.address, some/2) }, &e.done.Stamps)
+}
+
+// most erases rows of which there are so many in each organisation, but for the last together of each.
+func (e *erasure) most(ctx context.Context, there map[int64]int, erase func(tx *db.Tx, o int64, some int) (int, error), done *int) error {
 	for _, o := range e.orgs {
-		for left := e.known[o]; left > together; {
+		for left := there[o]; left > together; {
 			n := 0
 			err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-				n, err = ticket.Erase(tx, o, e.address, min(together, left-together)/3) // rows of three kinds
+				n, err = erase(tx, o, min(together, left-together))
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			e.done.Tickets += n
+			*done += n
 			if left -= n; n == 0 {
 				break
 			}
@@ -177,23 +198,11 @@ func (e *erasure) tickets(ctx context.Context) error {
 
 // orders blanks the people of orders, but for those that the last step takes: by them the person is still found here, should this be interrupted.
 func (e *erasure) orders(ctx context.Context) error {
-	for _, o := range e.orgs {
-		for left := len(e.buys[o]); left > together; {
-			n := 0
-			err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
-				n, err = order.Erase(tx, o, e.address, min(together, left-together))
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			e.done.Orders += n
-			if left -= n; n == 0 {
-				break
-			}
-		}
+	bought := map[int64]int{}
+	for o, orders := range e.buys {
+		bought[o] = len(orders)
 	}
-	return nil
+	return e.most(ctx, bought, func(tx *db.Tx, o int64, some int) (int, error) { return order.Erase(tx, o, e.address, some) }, &e.done.Orders)
 }
 
 // addresses blanks network addresses in the audit log.
@@ -250,7 +259,7 @@ func (e *erasure) concerned(q db.Querier) ([]int64, error) {
 			return nil, err
 		}
 		invited := slices.ContainsFunc(links, func(l org.Link) bool { return l.Org == o })
-		if chose || invited || len(e.buys[o])+e.known[o] > 0 || o == e.org {
+		if chose || invited || len(e.buys[o])+e.known[o]+e.stamped[o] > 0 || o == e.org {
 			some = append(some, o)
 		}
 	}
@@ -279,6 +288,16 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		}
 		done.Tickets += n
 	}
+	stamps, err := stamp.Of(tx, o, e.address)
+	if err != nil {
+		return err
+	}
+	for n := 1; n > 0; {
+		if n, err = stamp.Erase(tx, o, e.address, together); err != nil {
+			return err
+		}
+		done.Stamps += n
+	}
 	links, err := org.Invitations(tx, o, e.address)
 	if err != nil {
 		return err
@@ -305,6 +324,9 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 			e.buys[o] = append(e.buys[o], string(one))
 		}
 		for _, one := range held {
+			e.holds[o] = append(e.holds[o], string(one))
+		}
+		for _, one := range stamps {
 			e.holds[o] = append(e.holds[o], string(one))
 		}
 	})

@@ -21,8 +21,10 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/mail"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
 
@@ -67,6 +69,9 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	parts.Go(func() { f.door.Run(engine) })
 	parts.Go(func() { f.apps.Run(engine) })
 	parts.Go(func() { c.sweep(engine) })
+	for _, f := range c.followers() {
+		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
+	}
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	done := make(chan error, 1)
@@ -132,7 +137,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
 		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
-		Ledger: c.Ledger, People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, ClientAddr: web.Client, Version: Version(), Log: c.Log,
+		Ledger: c.Ledger, Stamps: c.Stamps, People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, ClientAddr: web.Client, Version: Version(), Log: c.Log,
 	})
 	return f, nil
 }
@@ -240,6 +245,25 @@ func (c *Core) ledgerMetrics(r *prometheus.Registry) {
 		}
 		return lag.Seconds()
 	}))
+	for _, f := range c.followers() {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "stagedoor_follower_lag_seconds", Help: "For how long the oldest fact has been waiting that a follower of the ledger has not taken.",
+			ConstLabels: prometheus.Labels{"follower": f.Name},
+		}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			lag, err := c.Ledger.Behind(ctx, f, time.Now())
+			if err != nil {
+				return -1
+			}
+			return lag.Seconds()
+		}))
+	}
+}
+
+// followers are what follows the ledger.
+func (c *Core) followers() []ledger.Follower {
+	return []ledger.Follower{{Name: "stamp", Kinds: stamp.Kinds(), Step: c.Stamps.Follow, Log: c.Log}}
 }
 
 // databaseAddrs are the addresses of a database server, which no delivery may reach.

@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -55,6 +57,41 @@ func (l *Ledger) Lag(ctx context.Context, now time.Time) (time.Duration, error) 
 	return max(0, now.Sub(time.UnixMicro(*at))), nil
 }
 
+// Behind is how long the oldest fact has been waiting that a follower has not taken; 0 when there is none.
+func (l *Ledger) Behind(ctx context.Context, f Follower, now time.Time) (time.Duration, error) {
+	p, err := l.cursor(ctx, f.Name)
+	if err != nil {
+		return 0, err
+	}
+	where, args := `f.seq > $1`, []any{p.seq}
+	if l.epoch != 0 {
+		where, args = `(f.epoch, f.xid, f.seq) > ($1, $2, $3)`, []any{p.epoch, p.xid, p.seq}
+	}
+	if f.Kinds != nil {
+		kinds, err := json.Marshal(f.Kinds)
+		if err != nil {
+			return 0, err
+		}
+		args = append(args, string(kinds))
+		where += fmt.Sprintf(` AND f.kind IN texts($%d)`, len(args))
+	}
+	at, err := db.One(l.db.Read(ctx), db.Value[*int64], `SELECT min(f.at) FROM facts f WHERE `+where, args...)
+	if err != nil || at == nil {
+		return 0, err
+	}
+	return max(0, now.Sub(time.UnixMicro(*at))), nil
+}
+
+// cursor is the place of the last fact that a follower has taken.
+func (l *Ledger) cursor(ctx context.Context, follower string) (Place, error) {
+	p, err := db.One(l.db.Read(ctx), func(rows db.Rows) (p Place, err error) { return p, rows.Scan(&p.epoch, &p.xid, &p.seq) },
+		"SELECT epoch, xid, seq FROM ledger_cursors WHERE name = $1", follower)
+	if errors.Is(err, db.ErrNoRow) {
+		return Place{}, nil
+	}
+	return p, err
+}
+
 // Step does a follower's work for facts in the transaction in which its cursor moves.
 type Step func(tx *db.Tx, facts []*fact.Fact) error
 
@@ -63,6 +100,9 @@ type Step func(tx *db.Tx, facts []*fact.Fact) error
 type Follower struct {
 	Name string
 	Step Step
+	// Kinds are those that the step is given; all when nil. The cursor then does not move for the others alone, but at every few thousand, so that
+	// they cost no transactions.
+	Kinds []fact.Kind
 	// Batch is how many facts a transaction takes at most; 256 when 0.
 	Batch int
 	// Alarm is told when a fact was parked, after that is on disk. It may be nil.
@@ -70,11 +110,15 @@ type Follower struct {
 	Log   *slog.Logger
 }
 
+// takes tells whether the step is given a fact.
+func (f Follower) takes(e Entry) bool { return f.Kinds == nil || slices.Contains(f.Kinds, e.Fact.Kind) }
+
 const (
 	pollEvery  = time.Second
 	pollSoon   = 5 * time.Millisecond // after a wake-up on PostgreSQL, then twice that, and so on up to pollEvery
 	maxTries   = 5
 	firstPause = 50 * time.Millisecond
+	maxPassed  = 4096 // facts of other kinds for which the cursor stays where it is
 )
 
 // errMoved says that another node has moved the cursor.
@@ -122,12 +166,16 @@ type run struct {
 	single   int // how many facts are still to be taken one by one, because a batch of them failed
 	tries    int // failures of the fact at the head, taken alone
 	failures int // turns in a row that failed
+
+	// Where the next facts are read while the cursor stays where it is, and how many were passed over.
+	stays, passed Place
+	over          int
 }
 
 // turn reads what comes next and takes one step. It reports whether there may be more. After a batch has failed its facts are taken
 // one by one, so that the bad one is found and the others are done.
 func (r *run) turn(ctx context.Context) (again bool, err error) {
-	at, err := r.cursor(ctx)
+	at, err := r.l.cursor(ctx, r.f.Name)
 	if err != nil {
 		return false, err
 	}
@@ -135,9 +183,20 @@ func (r *run) turn(ctx context.Context) (again bool, err error) {
 	if r.single > 0 {
 		limit = 1
 	}
-	entries, err := r.l.After(r.l.db.Read(ctx), at, limit)
+	from := at
+	if r.over > 0 && at == r.stays {
+		from = r.passed
+	} else {
+		r.over = 0
+	}
+	entries, err := r.l.After(r.l.db.Read(ctx), from, limit)
 	if err != nil || len(entries) == 0 {
 		return false, err
+	}
+	if r.over+len(entries) <= maxPassed && !slices.ContainsFunc(entries, r.f.takes) {
+		r.stays, r.passed, r.over = at, entries[len(entries)-1].Place, r.over+len(entries)
+		r.past(len(entries))
+		return len(entries) == limit, nil
 	}
 	ran, err := r.step(ctx, at, entries)
 	switch {
@@ -166,20 +225,13 @@ func (r *run) past(n int) {
 	r.single = max(0, r.single-n)
 }
 
-func (r *run) cursor(ctx context.Context) (Place, error) {
-	p, err := db.One(r.l.db.Read(ctx), func(rows db.Rows) (p Place, err error) { return p, rows.Scan(&p.epoch, &p.xid, &p.seq) },
-		"SELECT epoch, xid, seq FROM ledger_cursors WHERE name = $1", r.f.Name)
-	if errors.Is(err, db.ErrNoRow) {
-		return Place{}, nil
-	}
-	return p, err
-}
-
 // step takes the follower's step and reports whether it was begun.
 func (r *run) step(ctx context.Context, from Place, entries []Entry) (ran bool, err error) {
-	facts := make([]*fact.Fact, len(entries))
-	for i, e := range entries {
-		facts[i] = e.Fact
+	var facts []*fact.Fact
+	for _, e := range entries {
+		if r.f.takes(e) {
+			facts = append(facts, e.Fact)
+		}
 	}
 	err = r.l.db.Write(ctx, "", func(tx *db.Tx) error {
 		ran = false
@@ -187,6 +239,9 @@ func (r *run) step(ctx context.Context, from Place, entries []Entry) (ran bool, 
 			return err
 		}
 		ran = true
+		if len(facts) == 0 {
+			return nil
+		}
 		return r.f.Step(tx, facts)
 	})
 	return ran, err

@@ -435,3 +435,72 @@ func TestCancelledFollowerDoesNothing(t *testing.T) {
 		}
 	})
 }
+
+// Facts of other kinds cost no transactions, and are not looked at again for ever.
+func TestFollowerIsGivenItsKindsOnly(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB, l *ledger.Ledger) {
+		effects(t, d)
+		mine := func(subject string) *fact.Fact {
+			f := happened(subject)
+			f.Kind = fact.CheckinAdmitted
+			return f
+		}
+		f := ledger.Follower{Name: "f", Step: leave("f"), Kinds: []fact.Kind{fact.CheckinAdmitted}, Batch: 7}
+		behind := func() bool {
+			lag, err := l.Behind(t.Context(), f, time.Now().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return lag > 0
+		}
+		others := func(n int) {
+			var facts []*fact.Fact
+			for range n {
+				facts = append(facts, happened("x"))
+			}
+			appendFacts(t, d, l, facts...)
+		}
+		cursors := func() int {
+			n, err := db.One(d.Read(t.Context()), db.Value[int], "SELECT count(*) FROM ledger_cursors WHERE name = 'f'")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		others(30)
+		if behind() {
+			t.Error("it is behind with nothing of its kinds")
+		}
+		stop := follow(t, l, f)
+		others(10)
+		stop()
+		if n := cursors(); n != 0 {
+			t.Error("the cursor moved for other kinds alone")
+		}
+		appendFacts(t, d, l, mine("1"))
+		if !behind() {
+			t.Error("it is not behind")
+		}
+		others(3)
+		appendFacts(t, d, l, mine("2"))
+		stop = follow(t, l, f)
+		await(t, "the follower", func() bool { return !behind() })
+		stop()
+		if diff := cmp.Diff([]string{"1", "2"}, left(t, d, "f")); diff != "" {
+			t.Errorf("effects (-want +got):\n%s", diff)
+		}
+		before, err := l.After(d.Read(t.Context()), ledger.Place{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			others(1_000)
+		}
+		stop = follow(t, l, ledger.Follower{Name: "f", Step: leave("f"), Kinds: f.Kinds})
+		await(t, "the cursor", func() bool {
+			n, err := db.One(d.Read(t.Context()), db.Value[int64], "SELECT seq FROM ledger_cursors WHERE name = 'f'")
+			return err == nil && n > before[len(before)-1].Fact.ID.Seq
+		})
+		stop()
+	})
+}

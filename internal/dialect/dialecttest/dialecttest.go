@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -80,6 +81,9 @@ func Cases() []Case {
 	})
 	for _, c := range ticketCases() {
 		add(c.name, c.kind, string(c.data.TicketID), c.data.Version, c.data)
+	}
+	for _, c := range stampCases() {
+		add(c.name, c.kind, string(c.data.StampID), c.data.Version, c.data)
 	}
 	return all
 }
@@ -215,6 +219,30 @@ func ticketCases() []ticketCase {
 		{"ticket.blocked", fact.TicketBlocked, at(2, ticket.StatusBlocked)},
 		{"ticket.unblocked", fact.TicketUnblocked, at(3, ticket.StatusValid)},
 		{"ticket.changed", fact.TicketChanged, changed},
+	}
+}
+
+type stampCase struct {
+	name string
+	kind fact.Kind
+	data stamp.Snapshot
+}
+
+func stampCases() []stampCase {
+	earned := stamp.Snapshot{
+		StampID: "stp_06mykbdmkmkm05a4t4jdkj8zvr", StampTypeID: "stt_06mykbdmkmkm05a4t4jdkj8zvs", Name: "First night & <more>", Collection: "Season 2026",
+		EventID: Order().EventID, TicketID: Ticket().TicketID, CheckinID: "chk_06mykbdmkmkm05a4t4jdkj8zvt", AwardedAt: fact.Instant(At()),
+		Reason: stamp.ByCheckin, Version: 1,
+	}
+	byHand := stamp.Snapshot{
+		StampID: earned.StampID, StampTypeID: earned.StampTypeID, Name: "Volunteer", AwardedAt: fact.Instant(At()), Reason: stamp.ByHand, Version: 3,
+	}
+	revoked, at := earned, fact.Instant(At())
+	revoked.AwardedAt, revoked.RevokedAt, revoked.Reason, revoked.Version = instant("2026-01-22T12:40:00Z"), &at, stamp.Undone, 2
+	return []stampCase{
+		{"stamp.awarded", fact.StampAwarded, earned},
+		{"stamp.awarded.by-hand", fact.StampAwarded, byHand},
+		{"stamp.revoked", fact.StampRevoked, revoked},
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 )
 
 // Config is what the API stands on. All of it is needed but Version, Log and Now.
@@ -41,6 +42,7 @@ type Config struct {
 	Subscriptions *endpoint.Subscriptions
 	Engine        *delivery.Engine
 	Ledger        message.Ledger
+	Stamps        *stamp.Album
 
 	People *org.People
 	Apps   *oauth.Registry
@@ -93,6 +95,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.routes()
 	a.accountRoutes()
 	a.personRoutes()
+	a.stampRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)

@@ -37,6 +37,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -110,7 +111,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	h.api = native.New(server.Mux(), native.Config{
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, ticket.New(l)),
-		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
+		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, Stamps: stamp.New(l), People: h.people, Apps: h.apps,
 		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
 	})
 	h.server = server.Handler()

@@ -63,6 +63,10 @@ func TestEveryRouteTakesItsScopeAndNoOther(t *testing.T) {
 					if want := map[string]int{"GET": 404, "POST": 400}[p.Method]; r.status != want { // in the name of another
 						t.Errorf("%s %s for the %s = %d %s, want %d", p.Method, p.Path, w.name, r.status, r.raw, want)
 					}
+				case w.person() && w.role == "" && p.Path == "/api/v1/passport/{user}":
+					if r.status != http.StatusNotFound { // another's
+						t.Errorf("%s %s for the %s = %d %s, want 404", p.Method, p.Path, w.name, r.status, r.raw)
+					}
 				default:
 					if r.status/100 != 2 {
 						t.Errorf("%s %s for the %s = %d %s, want success", p.Method, p.Path, w.name, r.status, r.raw)
@@ -228,7 +232,8 @@ func TestEveryRouteHidesOtherPeople(t *testing.T) {
 					if r.status != http.StatusForbidden || r.text("code") != refusal {
 						t.Errorf("%s %s for the %s = %d %s, want 403 %s", p.Method, p.Path, w.name, r.status, r.raw, refusal)
 					}
-				case strings.HasPrefix(p.Path, "/api/v1/events"), strings.HasPrefix(p.Path, "/api/v1/inventory"): // all of it is public
+				case strings.HasPrefix(p.Path, "/api/v1/events"), strings.HasPrefix(p.Path, "/api/v1/inventory"), strings.HasPrefix(p.Path, "/api/v1/stamps"),
+					p.Path == "/api/v1/collections": // all of it is public
 					if r.status != http.StatusOK {
 						t.Errorf("%s %s for the %s = %d %s, want 200: it is public", p.Method, target, w.name, r.status, r.raw)
 					}
@@ -267,7 +272,7 @@ func TestEveryRouteHidesOtherPeople(t *testing.T) {
 // without leaves out the ids that are public.
 func (r response) without(s *scene) response {
 	text := string(r.raw)
-	for _, noun := range []string{"events/eventId", "inventory/listingId"} {
+	for _, noun := range []string{"events/eventId", "inventory/listingId", "stamps/stampTypeId"} {
 		text = strings.ReplaceAll(text, s.made[noun], "")
 	}
 	r.raw = []byte(text)

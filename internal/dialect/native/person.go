@@ -14,6 +14,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -102,7 +103,11 @@ func (a *API) addressed(q db.Querier, o int64, email string) (someone, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.chose || len(orders)+tickets > 0 {
+	stamps, err := stamp.Known(q, o, s.address)
+	if err != nil {
+		return s, err
+	}
+	if s.chose || len(orders)+tickets+stamps > 0 {
 		s.user, s.email = u, u.Email
 	}
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -28,6 +29,8 @@ type personExportJSON struct {
 	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
 	Tickets     []personTicketJSON     `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
 	Transfers   []personTransferJSON   `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
+	Stamps      []stampJSON            `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
+	Checkins    []personCheckinJSON    `json:"checkins" nullable:"false" doc:"By which they earn stamps; newest first, 1,000 at most."`
 	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
 	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
@@ -78,6 +81,14 @@ type personTransferJSON struct {
 	EndedAt   *string              `json:"endedAt" format:"date-time"`
 }
 
+type personCheckinJSON struct {
+	ID       string `json:"id"`
+	TicketID string `json:"ticketId"`
+	EventID  string `json:"eventId"`
+	At       string `json:"at" format:"date-time"`
+	Undone   bool   `json:"undone"`
+}
+
 type personMessageJSON struct {
 	ID    string         `json:"id"`
 	Event string         `json:"event"`
@@ -107,10 +118,12 @@ type personAuditJSON struct {
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
-		Transfers: []personTransferJSON{}, Messages: []personMessageJSON{},
+		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []personCheckinJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
 	}
-	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportMessages}
+	steps := []func(context.Context, int64, someone, *personExportJSON) error{
+		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportMessages,
+	}
 	if s.user.No != 0 && s.chose {
 		steps = append(steps, a.exportAccount, a.exportGrants, a.exportTokens, a.exportAudit)
 	}
@@ -187,6 +200,29 @@ func (a *API) exportTransfers(ctx context.Context, o int64, s someone, j *person
 			as = "sender"
 		}
 		j.Transfers = append(j.Transfers, personTransferJSON{string(x.Ticket), as, x.State, instant(x.CreatedAt), instant(x.ExpiresAt), orNull(maybe(x.EndedAt))})
+	}
+	return err
+}
+
+func (a *API) exportStamps(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, total, err := stamp.Everything(a.DB.Read(ctx), o, s.address, stamp.Page{Limit: exportMost})
+	if total > len(all) {
+		j.Incomplete = append(j.Incomplete, "stamps")
+	}
+	for _, one := range all {
+		j.Stamps = append(j.Stamps, newStampAward(one))
+	}
+	return err
+}
+
+func (a *API) exportCheckins(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := stamp.Visits(a.DB.Read(ctx), o, s.address, exportMost+1)
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "checkins")
+	}
+	for _, v := range all {
+		j.Checkins = append(j.Checkins, personCheckinJSON{string(v.CheckinID), string(v.TicketID), string(v.EventID), instant(v.At), v.Undone})
 	}
 	return err
 }

@@ -89,6 +89,15 @@ func makers() map[string]func(s *scene) string {
 			_, t := s.personal(s.org, s.owner(), org.TokenInput{Name: s.name()})
 			return string(t)
 		},
+		"stamps/stampTypeId": func(s *scene) string {
+			return s.create("/api/v1/stamps", map[string]any{"name": public + " stamp", "collection": public, "rule": map[string]any{"on": "checkin"}}, "id")
+		},
+		"awarded/stampId": func(s *scene) string {
+			return s.must(200, "POST", "/api/v1/stamps/"+s.object("stamps/stampTypeId")+"/award", map[string]any{
+				"email": s.email(), "eventId": s.object("events/eventId"), "note": private,
+			}).text("id")
+		},
+		"passport/user": func(s *scene) string { return string(s.someone(org.Member).ID) },
 		"invitations/linkId": func(s *scene) string {
 			return s.create("/api/v1/invitations", map[string]any{"email": s.email(), "role": "staff"}, "id")
 		},
@@ -124,6 +133,11 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/tokens":                                 func(*scene) any { return map[string]any{} },
 	"POST /api/v1/keys":                                   func(*scene) any { return map[string]any{"scopes": []string{"events:read"}} },
 	"PATCH /api/v1/members/{userId}":                      func(*scene) any { return map[string]any{"role": "staff"} },
+	"POST /api/v1/stamps":                                 func(*scene) any { return map[string]any{"name": "Another", "rule": map[string]any{"on": "manual"}} },
+	"PATCH /api/v1/stamps/{stampTypeId}":                  func(*scene) any { return map[string]any{"description": "Changed"} },
+	"POST /api/v1/stamps/{stampTypeId}/award": func(s *scene) any {
+		return map[string]any{"email": s.email(), "eventId": s.object("events/eventId")}
+	},
 	"POST /api/v1/invitations": func(s *scene) any {
 		s.n++
 		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}

@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -58,6 +59,8 @@ func (d *Dialect) told(f *fact.Fact) (name string, data []byte, err error) {
 		data, err = ticketData(f)
 	case soldOut:
 		data, err = soldOutData(f)
+	case awarded:
+		data, err = stampData(f)
 	case test:
 		data, err = testData(f)
 	default:
@@ -197,6 +200,21 @@ func ticketData(f *fact.Fact) ([]byte, error) {
 		t.Status = "cancelled"
 	}
 	return house.Encode(t)
+}
+
+func stampData(f *fact.Fact) ([]byte, error) {
+	var s stamp.Snapshot
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return nil, err
+	}
+	return house.Encode(struct {
+		StampID     id.Stamp     `json:"stamp_id"`
+		StampTypeID id.StampType `json:"stamp_type_id"`
+		Name        string       `json:"name"`
+		Collection  string       `json:"collection"`
+		EventID     id.Event     `json:"event_id,omitempty"`
+		AwardedAt   fact.Instant `json:"awarded_at"`
+	}{s.StampID, s.StampTypeID, s.Name, s.Collection, s.EventID, s.AwardedAt})
 }
 
 func testData(f *fact.Fact) ([]byte, error) {

@@ -1,0 +1,4 @@
+package stamp
+
+// CheckArt is for a fuzz target.
+var CheckArt = checkArt
