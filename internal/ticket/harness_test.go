@@ -1,6 +1,7 @@
 package ticket_test
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -57,6 +59,15 @@ func (l *log) kinds() string {
 
 const house = 1 // the organisation
 
+func keyring(t testing.TB) *seal.Keyring {
+	t.Helper()
+	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
 // The people of the tests.
 const (
 	kari = "Kari@example.test"
@@ -83,7 +94,7 @@ type shop struct {
 
 func open(t testing.TB, d *db.DB) *shop {
 	l := &log{}
-	stock, roll := inventory.New(l), ticket.New(l)
+	stock, roll := inventory.New(l), ticket.New(l, d, keyring(t))
 	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, roll), roll: roll}
 	s.event("E")
 	return s

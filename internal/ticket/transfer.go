@@ -244,6 +244,8 @@ func (t Ticket) transferable() error {
 		return problem.New(problem.Conflict, "ticket_not_transferable", "The ticket is %s; a valid one can be given to somebody else.", t.Validity)
 	case t.Presence == Inside:
 		return problem.New(problem.Conflict, "ticket_not_transferable", "Its holder is inside; afterwards the ticket can be given to somebody else.")
+	case t.Generation >= maxGeneration:
+		return problem.New(problem.Conflict, "ticket_not_transferable", "The ticket was given on so often that there is no code left for another holder.")
 	}
 	return nil
 }
