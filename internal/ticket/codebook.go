@@ -254,7 +254,7 @@ func (r *Roll) RotateKey(tx *db.Tx, org int64, retireOld time.Time, by audit.By)
 
 // RetireKey has a key count no more from an instant on, now when it is zero or past: codes that it has signed are then no codes. A key that is retired stays so. It
 // fails with ticket_key_not_found, and key_signs for the newest.
-func (r *Roll) RetireKey(tx *db.Tx, org int64, key int, at time.Time, by audit.By) (Key, error) {
+func (r *Roll) RetireKey(tx *db.Tx, org int64, key ed25519.PublicKey, at time.Time, by audit.By) (Key, error) {
 	if err := r.lockCodebook(tx, org); err != nil {
 		return Key{}, err
 	}
@@ -264,20 +264,20 @@ func (r *Roll) RetireKey(tx *db.Tx, org int64, key int, at time.Time, by audit.B
 	}
 	for _, k := range all {
 		switch {
-		case k.ID != key:
+		case !k.Public.Equal(key):
 			continue
 		case k.Signs:
-			return Key{}, problem.New(problem.Conflict, "key_signs", "Key %d signs; make another with POST /api/v1/ticket-keys/rotate first.", key)
+			return Key{}, problem.New(problem.Conflict, "key_signs", "Key %d signs; make another with POST /api/v1/ticket-keys/rotate first.", k.ID)
 		case k.retired(tx.Now()):
 			return k, nil
 		}
 		k.RetiresAt = later(at, tx.Now())
-		if _, err := tx.Exec(`UPDATE ticket_keys SET retired_at = $1 WHERE org_id = $2 AND key_id = $3`, k.RetiresAt.UnixMicro(), org, key); err != nil {
-			return Key{}, fmt.Errorf("retire ticket key %d: %w", key, err)
+		if _, err := tx.Exec(`UPDATE ticket_keys SET retired_at = $1 WHERE org_id = $2 AND key_id = $3`, k.RetiresAt.UnixMicro(), org, k.ID); err != nil {
+			return Key{}, fmt.Errorf("retire ticket key %d: %w", k.ID, err)
 		}
 		return k, audit.Append(tx, by.Entry(org, "ticket_key.retired", k.subject(), map[string]any{"at": k.RetiresAt.Format(time.RFC3339)}))
 	}
-	return Key{}, problem.New(problem.NotFound, "ticket_key_not_found", "There is no ticket key %d here.", key)
+	return Key{}, problem.New(problem.NotFound, "ticket_key_not_found", "There is no such ticket key here.")
 }
 
 // subject is what the audit log calls a key: ids come again, serial numbers do not.

@@ -24,6 +24,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // Config is what the API stands on. All of it is needed but Version, Log and Now.
@@ -36,6 +37,7 @@ type Config struct {
 	Calendar *event.Calendar
 	Stock    *inventory.Stock
 	Book     *order.Book
+	Tickets  *ticket.Roll
 
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
@@ -51,6 +53,8 @@ type Config struct {
 	// Invited sends an invitation, of which it is given the organisation's name and the link's secret, to whoever was invited, and does not wait for it; nil
 	// where nothing is sent.
 	Invited func(l org.Link, organisation, secret string)
+	// Offered tells somebody, by mail, that a ticket of an organisation for an event was offered to them, and does not wait for it; nil where nothing is sent.
+	Offered func(x ticket.Transfer, organisation, event string)
 	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
 	ClientAddr func(context.Context) netip.Addr
 
@@ -93,6 +97,8 @@ func New(mux humago.Mux, c Config) *API {
 	a.routes()
 	a.accountRoutes()
 	a.personRoutes()
+	a.ticketRoutes()
+	a.wellKnown(mux)
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)
