@@ -88,32 +88,45 @@ func (b *codebook) lookup(short string) int64 {
 
 // shortCode returns a ticket's short code, and has it be the ticket's before anybody sees it.
 func (r *Roll) shortCode(ctx context.Context, q db.Querier, b *codebook, t Ticket) (string, error) {
+	_, writing := q.(*db.Tx)
 	for n := range candidates {
 		short := b.candidate(t, n)
-		no, generation, err := b.owner(q, t.org, short)
+		lookup, ours, err := b.lookup(short), false, error(db.ErrNoRow)
+		if !writing {
+			ours, err = owns(q, t, lookup)
+		}
 		if errors.Is(err, db.ErrNoRow) {
-			err = r.within(ctx, q, func(tx *db.Tx) error {
-				_, err := tx.Exec(`INSERT INTO ticket_short_codes (org_id, lookup, ticket_no, generation) VALUES ($1, $2, $3, $4) ON CONFLICT (org_id, lookup) DO NOTHING`,
-					t.org, b.lookup(short), t.No, t.Generation)
-				if err == nil {
-					no, generation, err = b.owner(tx, t.org, short)
-				}
+			err = r.within(ctx, q, func(tx *db.Tx) (err error) {
+				ours, err = claim(tx, t, lookup)
 				return err
 			})
 		}
 		if err != nil {
 			return "", fmt.Errorf("short code of ticket %s: %w", t.ID, err)
 		}
-		if no == t.No && generation == t.Generation {
+		if ours {
 			return short, nil
 		}
 	}
 	return "", fmt.Errorf("short code of ticket %s: %d candidates belong to others", t.ID, candidates)
 }
 
-// owner returns whose a short code is; db.ErrNoRow for nobody's.
-func (b *codebook) owner(q db.Querier, org int64, short string) (ticketNo int64, generation int, err error) {
-	_, err = db.One(q, func(rows db.Rows) (struct{}, error) { return struct{}{}, rows.Scan(&ticketNo, &generation) },
-		`SELECT ticket_no, generation FROM ticket_short_codes WHERE org_id = $1 AND lookup = $2`, org, b.lookup(short))
-	return ticketNo, generation, err
+// claim makes a short code a ticket's unless it is another's, and tells whether it is the ticket's now.
+func claim(tx *db.Tx, t Ticket, lookup int64) (bool, error) {
+	n, err := tx.Exec(`INSERT INTO ticket_short_codes (org_id, lookup, ticket_no, generation) VALUES ($1, $2, $3, $4) ON CONFLICT (org_id, lookup) DO NOTHING`,
+		t.org, lookup, t.No, t.Generation)
+	if err != nil || n == 1 {
+		return n == 1, err
+	}
+	return owns(tx, t, lookup)
+}
+
+// owns tells whether a short code is a ticket's; db.ErrNoRow for nobody's.
+func owns(q db.Querier, t Ticket, lookup int64) (bool, error) {
+	return db.One(q, func(rows db.Rows) (bool, error) {
+		var no int64
+		var generation int
+		err := rows.Scan(&no, &generation)
+		return no == t.No && generation == t.Generation, err
+	}, `SELECT ticket_no, generation FROM ticket_short_codes WHERE org_id = $1 AND lookup = $2`, t.org, lookup)
 }
