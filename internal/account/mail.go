@@ -101,12 +101,12 @@ If you do not know what this is about, do nothing: nothing happens unless the li
 func (p *Pages) offerLetter(x ticket.Transfer, organisation, event string) mail.Message {
 	return mail.Message{To: x.To, Subject: "A ticket for " + event + " is offered to you", Text: fmt.Sprintf(`Somebody wants to give you their ticket for %s, by %s.
 
-To have it, sign in with this address, and confirm that it is yours, at
-%s/account
-Then accept the ticket %s in the app that you use for tickets of %[2]s, until %s.
+Open this link and sign in, or sign up, with this address, to accept it or to decline. It is good until %s:
 
-The ticket is theirs until you accept. If you do not want it, decline it there, or do nothing.
-`, event, organisation, p.PublicURL, x.Ticket, x.ExpiresAt.Format("2 January 2006, 15:04 MST"))}
+%s%s
+
+The ticket is theirs until you accept. If you do not want it, you need do nothing.
+`, event, organisation, x.ExpiresAt.Format("2 January 2006, 15:04 MST"), p.PublicURL, offerPath(x.Ticket))}
 }
 
 func (p *Pages) resetLetter(to, secret string) mail.Message {

@@ -119,7 +119,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	}
 	server.Advertise(url + "/.well-known/oauth-protected-resource")
 	f.pages = account.New(account.Config{
-		DB: c.DB, Keys: c.Keys, People: c.People, Registry: c.Apps, Mail: sender, PublicURL: url, SignUp: !c.NoSignUp, ClientAddr: web.Client, Log: c.Log,
+		DB: c.DB, Keys: c.Keys, People: c.People, Registry: c.Apps, Tickets: c.Tickets, Mail: sender, PublicURL: url, SignUp: !c.NoSignUp, ClientAddr: web.Client, Log: c.Log,
 	})
 	f.pages.Routes(server.Mux())
 	f.apps = oauth.New(oauth.Config{

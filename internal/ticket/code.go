@@ -91,7 +91,7 @@ func (r *Roll) shortCode(ctx context.Context, q db.Querier, b *codebook, t Ticke
 	_, writing := q.(*db.Tx)
 	for n := range candidates {
 		short := b.candidate(t, n)
-		lookup, ours, err := b.lookup(short), false, error(db.ErrNoRow)
+		lookup, ours, err := b.lookup(short), false, db.ErrNoRow
 		if !writing {
 			ours, err = owns(q, t, lookup)
 		}
