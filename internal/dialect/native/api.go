@@ -70,6 +70,7 @@ type API struct {
 	work     chan struct{} // wakes Run
 	document []byte
 	persons  chan struct{} // holds one place: who looks through the whole ledger for a person
+	lists    chan struct{} // holds a few: lists of revocations that are being made, for anybody who asks
 
 	permissions []Permission
 }
@@ -92,7 +93,7 @@ func New(mux humago.Mux, c Config) *API {
 		c.Now = time.Now
 	}
 	setHuma()
-	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1)}
+	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1), lists: make(chan struct{}, 2)}
 	a.huma = humago.New(mux, a.humaConfig())
 	a.routes()
 	a.accountRoutes()

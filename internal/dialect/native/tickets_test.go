@@ -195,6 +195,7 @@ func TestVerifyTellsWhetherATicketIsValid(t *testing.T) {
 		h.must(200, "PATCH", "/api/v1/events/"+event, `{"status":"cancelled"}`)
 		verify(0, "").want(t, "valid", false, "reason", "event_cancelled")
 		h.as(kari, 200, "GET", path(0)+"/verify", nil).want(t, "reason", "event_cancelled")
+		h.as(kari, 200, "GET", path(0)+"/verify?code="+made[1].text("shortCode"), nil).want(t, "reason", "unknown") // a guess tells nothing
 	})
 }
 

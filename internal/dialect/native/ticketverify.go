@@ -33,7 +33,7 @@ func (a *API) verifyTicket(ctx context.Context, c *call, in *verifyInput) (answe
 	now := a.Now()
 	reason := ""
 	if in.Code != "" {
-		if reason, err = a.codeFault(ctx, q, c.Org, t, in.Code, now); err != nil {
+		if reason, err = a.codeFault(ctx, q, c, t, in.Code, now); err != nil {
 			return answer[verifiedJSON]{}, err
 		}
 	}
@@ -48,11 +48,13 @@ func (a *API) verifyTicket(ctx context.Context, c *call, in *verifyInput) (answe
 }
 
 // codeFault says why a code is no current one of a ticket; "" where it is one, whatever its window.
-func (a *API) codeFault(ctx context.Context, q db.Querier, org int64, t ticket.Ticket, code string, now time.Time) (string, error) {
-	p, err := a.Tickets.Present(ctx, q, org, code, now)
+func (a *API) codeFault(ctx context.Context, q db.Querier, c *call, t ticket.Ticket, code string, now time.Time) (string, error) {
+	p, err := a.Tickets.Present(ctx, q, c.Org, code, now)
 	switch {
 	case err != nil:
 		return "", err
+	case c.Attendee && p.Ticket.ID != t.ID: // nobody finds out here whether they have guessed another's code
+		return string(ticket.Unknown), nil
 	case p.Ticket.ID != "" && p.Ticket.ID != t.ID:
 		return "other_ticket", nil
 	case p.Verdict == ticket.Genuine, p.Verdict == ticket.NotYet, p.Verdict == ticket.TooLate:

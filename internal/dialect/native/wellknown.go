@@ -134,6 +134,12 @@ func (a *API) publicRevocations(r *http.Request, o org.Org) (any, error) {
 			}}}
 		}
 	}
+	select { // a list may be long, and strangers may ask for it
+	case a.lists <- struct{}{}:
+		defer func() { <-a.lists }()
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 	l, err := a.Tickets.RevocationsSince(r.Context(), a.DB.Read(r.Context()), o.No, since)
 	return revocationsJSON{Org: l.Org, Since: l.Since, Seq: l.Seq, Issued: instant(l.Issued), Count: len(l.Revoked), More: l.More, List: l.Signed}, err
 }
