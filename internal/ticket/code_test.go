@@ -373,7 +373,7 @@ func TestRotatingCodesAreGoodForAMoment(t *testing.T) {
 		if len(shown.Text) != ticketcode.RotatingLen || !strings.HasPrefix(shown.Text, static.Text) || shown.Until.Unix()%15 != 0 || shown.Short != static.Short {
 			t.Errorf("codes: %+v", shown)
 		}
-		is, rotates, err := s.roll.RotationOf(t.Context(), d.Read(t.Context()), house, one.EventNo)
+		is, rotates, err := s.roll.RotationOf(d.Read(t.Context()), house, one.EventNo)
 		if err != nil || !rotates || is.Step != 15*time.Second || len(is.Seed) != 32 {
 			t.Fatalf("RotationOf: %v %v, %v", is.Step, rotates, err)
 		}
@@ -398,7 +398,7 @@ func TestRotatingCodesAreGoodForAMoment(t *testing.T) {
 		}
 
 		s.write(t, func(tx *db.Tx) error { return s.roll.Rotate(tx, house, "E", 20*time.Second) })
-		if again, _, _ := s.roll.RotationOf(t.Context(), d.Read(t.Context()), house, one.EventNo); !bytes.Equal(again.Seed, is.Seed) || again.Step != 20*time.Second {
+		if again, _, _ := s.roll.RotationOf(d.Read(t.Context()), house, one.EventNo); !bytes.Equal(again.Seed, is.Seed) || again.Step != 20*time.Second {
 			t.Errorf("another step changed the seed, or did not change the step: %v", again.Step)
 		}
 		s.write(t, func(tx *db.Tx) error { return s.roll.StopRotating(tx, house, "E") })

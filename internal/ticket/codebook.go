@@ -48,7 +48,7 @@ type codebook struct {
 type codebookChanged struct{ org int64 }
 
 // codebook returns an organisation's codebook, a second old at most; nil when there is none.
-func (r *Roll) codebook(ctx context.Context, q db.Querier, org int64) (*codebook, error) {
+func (r *Roll) codebook(q db.Querier, org int64) (*codebook, error) {
 	changed := false
 	if tx, ok := q.(*db.Tx); ok {
 		_, changed = tx.Known(codebookChanged{org})
@@ -131,14 +131,14 @@ func sealedKey(org, serial int64) string { return fmt.Sprintf("ticket key %d %d"
 
 // needCodebook is codebook that makes one when there is none.
 func (r *Roll) needCodebook(ctx context.Context, q db.Querier, org int64) (*codebook, error) {
-	b, err := r.codebook(ctx, q, org)
+	b, err := r.codebook(q, org)
 	if err != nil || b != nil {
 		return b, err
 	}
 	if err := r.within(ctx, q, func(tx *db.Tx) error { return r.makeCodebook(tx, org) }); err != nil {
 		return nil, err
 	}
-	return r.codebook(ctx, q, org)
+	return r.codebook(q, org)
 }
 
 // within writes in the querier's transaction, or in one of its own.

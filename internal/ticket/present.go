@@ -37,8 +37,8 @@ type Presented struct {
 // the codebook is in memory, it reads one row, and none for what no key has signed.
 //
 // The window is that which the ticket has now, whatever it had when the code was made.
-func (r *Roll) Present(ctx context.Context, q db.Querier, org int64, code string, at time.Time) (Presented, error) {
-	b, err := r.codebook(ctx, q, org)
+func (r *Roll) Present(_ context.Context, q db.Querier, org int64, code string, at time.Time) (Presented, error) {
+	b, err := r.codebook(q, org)
 	if err != nil {
 		return Presented{}, err
 	}
@@ -47,7 +47,7 @@ func (r *Roll) Present(ctx context.Context, q db.Querier, org int64, code string
 	}
 	code = strings.TrimSpace(code) // of scanners that send a line end behind what they read; no code begins or ends with white space
 	if strings.HasPrefix(code, ticketcode.Prefix) {
-		return r.presentSigned(ctx, q, org, b, code, at)
+		return r.presentSigned(q, org, b, code, at)
 	}
 	short, err := ticketcode.ParseShortCode(code)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *Roll) Present(ctx context.Context, q db.Querier, org int64, code string
 }
 
 // presentSigned judges a code that says that it is signed.
-func (r *Roll) presentSigned(ctx context.Context, q db.Querier, org int64, b *codebook, code string, at time.Time) (Presented, error) {
+func (r *Roll) presentSigned(q db.Querier, org int64, b *codebook, code string, at time.Time) (Presented, error) {
 	static := code
 	if len(code) == ticketcode.RotatingLen {
 		static = code[:ticketcode.TextLen]
@@ -68,7 +68,7 @@ func (r *Roll) presentSigned(ctx context.Context, q db.Querier, org int64, b *co
 	token, err := b.verify(static, at)
 	if errors.Is(err, ticketcode.UnknownKey) && time.Since(b.read) > fresh/10 { // another node may have made a key just now
 		r.forget(org, b)
-		if b, err = r.codebook(ctx, q, org); err != nil || b == nil {
+		if b, err = r.codebook(q, org); err != nil || b == nil {
 			return Presented{Verdict: Unknown}, err
 		}
 		token, err = b.verify(static, at)

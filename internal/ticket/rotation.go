@@ -1,7 +1,6 @@
 package ticket
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -84,8 +83,8 @@ func StepOf(q db.Querier, org, eventNo int64) (time.Duration, error) {
 }
 
 // RotationOf returns how an event's codes rotate, a second old at most; false where they do not.
-func (r *Roll) RotationOf(ctx context.Context, q db.Querier, org, eventNo int64) (Rotation, bool, error) {
-	b, err := r.codebook(ctx, q, org)
+func (r *Roll) RotationOf(q db.Querier, org, eventNo int64) (Rotation, bool, error) {
+	b, err := r.codebook(q, org)
 	if err != nil || b == nil {
 		return Rotation{}, false, err
 	}
