@@ -2,6 +2,8 @@ package ticket_test
 
 import (
 	"math/rand/v2"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -176,5 +178,31 @@ func TestGatesMissNothingWhileTicketsChange(t *testing.T) {
 			}
 		}
 		s.audit(t)
+	})
+}
+
+// TestTicketsThatAreOlderThanRevocationsAreInThem runs the last statement of the migration that made the list.
+func TestTicketsThatAreOlderThanRevocationsAreInThem(t *testing.T) {
+	migration, err := os.ReadFile("../db/migrations/0015_ticket.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := strings.Index(string(migration), "INSERT INTO ticket_revocations")
+	if begin < 0 {
+		t.Fatal("the migration fills no list")
+	}
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		all := s.bought(4)
+		second(t)(s.cancel(all[0].ID))
+		second(t)(s.block(all[1].ID))
+		second(t)(s.offer(all[2].ID, kari, ola))
+		second(t)(s.accept(all[2].ID, ola, ""))
+		s.exec(`DELETE FROM ticket_revocations`)
+		s.exec(strings.TrimSuffix(strings.TrimSpace(string(migration[begin:])), ";"))
+		s.audit(t)
+		if g := s.gate(s.roll); g.hears() != 3 || !g.revoked(all[0], 9) || !g.revoked(all[1], 1) || !g.revoked(all[2], 1) || g.revoked(all[3], 1) {
+			t.Errorf("a gate knows of %d tickets: %+v", g.knows.Len(), all)
+		}
 	})
 }
