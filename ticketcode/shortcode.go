@@ -2,6 +2,7 @@ package ticketcode
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"strings"
 )
 
@@ -24,10 +25,18 @@ const (
 // A short code names a ticket and proves nothing. Like a generation it ends with a transfer: a new holder gets a new one. A door that
 // takes them limits guesses: with a hundred thousand tickets, one guess in ten thousand million is right.
 func NewShortCode() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: it ends the program if the system has no randomness
+	return ShortCodeOf(binary.BigEndian.Uint64(b[:]))
+}
+
+// ShortCodeOf returns the code to type that stands for the lower 50 of the bits, for whoever derives codes instead of keeping them. What is
+// derived must be as hard to guess as what is drawn: the bits are some of a MAC's under a secret key.
+func ShortCodeOf(bits uint64) string {
 	var d [shortLen]byte
-	rand.Read(d[:shortRandom]) // never fails: it ends the program if the system has no randomness
-	for i := range shortRandom {
-		d[i] %= 32 // 256 is a multiple of 32: no bias
+	for i := shortRandom - 1; i >= 0; i-- {
+		d[i] = byte(bits % 32)
+		bits /= 32
 	}
 	sum, value := shortSums(d[:shortRandom])
 	value = double(double(value)) // behind them two more characters follow

@@ -27,6 +27,14 @@ func TestNewShortCodesAreRightAndDiffer(t *testing.T) {
 	}
 }
 
+func TestShortCodeOfBitsIsTheSameEachTime(t *testing.T) {
+	for bits, want := range map[uint64]string{0: plainShortCode("0000000000"), 1: plainShortCode("0000000001"), 1<<50 - 1: plainShortCode("ZZZZZZZZZZ"), 1 << 50: plainShortCode("0000000000")} {
+		if got := ticketcode.ShortCodeOf(bits); got != want {
+			t.Errorf("ShortCodeOf(%#x): got %s, want %s", bits, got, want)
+		}
+	}
+}
+
 // TestTwoMistypedCharactersAreFound tries every change of one character and of two.
 func TestTwoMistypedCharactersAreFound(t *testing.T) {
 	code := []byte(strings.ReplaceAll(plainShortCode("7K2MQ9XD4T"), "-", ""))

@@ -1,7 +1,7 @@
 // Package account is where people sign up, sign in, and see what they have allowed: plain HTML that works without JavaScript.
 //
 // It serves /sign-in, /sign-up, /sign-out, /account (name, password, sessions, tokens, "apps with access"), and the pages behind one-time links:
-// /invitation/{secret}, /reset/{secret}, /verify/{secret}. It is also the authorization server's front: oauth.Front.
+// /invitation/{secret}, /reset/{secret}, /verify/{secret}; /offer/{ticket}, where somebody accepts a ticket that was offered to their address. It is also the authorization server's front: oauth.Front.
 //
 // # What is promised
 //
@@ -33,6 +33,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // Config is what the pages stand on.
@@ -41,6 +42,7 @@ type Config struct {
 	Keys     *seal.Keyring
 	People   *org.People
 	Registry *oauth.Registry
+	Tickets  *ticket.Roll
 	Mail     *mail.Sender // nil where there is no mail server
 
 	PublicURL string // of the server, without a slash at its end; cookies are Secure when it is https
@@ -115,6 +117,8 @@ func (p *Pages) Routes(mux *http.ServeMux) {
 		"POST /account/tokens":              p.makeToken,
 		"POST /account/tokens/{id}/revoke":  p.endToken,
 		"GET /account/apps":                 p.apps,
+		"GET /offer/{ticket}":               p.offerPage,
+		"POST /offer/{ticket}":              p.answerOffer,
 		"POST /account/apps/{id}/remove":    p.removeApp,
 	} {
 		mux.HandleFunc(pattern, p.serveSignedIn(page))

@@ -24,6 +24,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -38,6 +39,8 @@ type house struct {
 	server   *httptest.Server
 	mail     *postbox // nil for none
 	org      org.Org
+	tickets  *ticket.Roll
+	sold     int64 // tickets that were made
 
 	log  *logged
 	now  atomic.Pointer[time.Time]  // what the pages take the time to be; nil for what it is
@@ -67,13 +70,13 @@ func newHouse(t *testing.T, d *db.DB, o options) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: d, registry: &oauth.Registry{Keys: keys}, log: &logged{}}
+	h := &house{t: t, db: d, registry: &oauth.Registry{Keys: keys}, log: &logged{}, tickets: ticket.New(silence{}, d, keys)}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.registry, Log: log})
 	mux := http.NewServeMux()
 	h.server = httptest.NewServer(mux)
 	c := account.Config{
-		DB: d, Keys: keys, People: h.people, Registry: h.registry, PublicURL: h.server.URL, SignUp: !o.noSignUp, Log: log, Now: h.time,
+		DB: d, Keys: keys, People: h.people, Registry: h.registry, Tickets: h.tickets, PublicURL: h.server.URL, SignUp: !o.noSignUp, Log: log, Now: h.time,
 		ClientAddr: h.address,
 	}
 	if o.secure {

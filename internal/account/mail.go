@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/mail"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // sendingTime bounds how long it may take to write a message and hand it over.
@@ -45,6 +46,11 @@ func written(m mail.Message) func(context.Context) (mail.Message, error) {
 // Invited sends an invitation to whoever was invited, where there is a mail server. It is called after the invitation is on disk.
 func (p *Pages) Invited(l org.Link, organisation, secret string) {
 	p.post(l.Email, written(p.invitationLetter(l, organisation, secret)))
+}
+
+// Offered tells somebody that a ticket was offered to them, where there is a mail server. It is called after the offer is on disk.
+func (p *Pages) Offered(x ticket.Transfer, organisation, event string) {
+	p.post(x.To, written(p.offerLetter(x, organisation, event)))
 }
 
 // sendLink makes a link for a person and sends it.
@@ -90,6 +96,17 @@ Open this link to accept. It works once, within seven days:
 
 If you do not know what this is about, do nothing: nothing happens unless the link is opened.
 `, organisation, strings.TrimPrefix(strings.TrimPrefix(as(l.Role), "an "), "a "), org.Invitation.URL(p.PublicURL, secret))}
+}
+
+func (p *Pages) offerLetter(x ticket.Transfer, organisation, event string) mail.Message {
+	return mail.Message{To: x.To, Subject: "A ticket for " + event + " is offered to you", Text: fmt.Sprintf(`Somebody wants to give you their ticket for %s, by %s.
+
+Open this link and sign in, or sign up, with this address, to accept it or to decline. It is good until %s:
+
+%s%s
+
+The ticket is theirs until you accept. If you do not want it, you need do nothing.
+`, event, organisation, x.ExpiresAt.Format("2 January 2006, 15:04 MST"), p.PublicURL, offerPath(x.Ticket))}
 }
 
 func (p *Pages) resetLetter(to, secret string) mail.Message {

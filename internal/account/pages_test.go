@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
@@ -18,6 +19,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -29,7 +31,7 @@ var changing = []struct {
 }{
 	{regexp.MustCompile(`name="csrf" value="[\w-]{43}"`), `name="csrf" value="CSRF"`},
 	{regexp.MustCompile(`name="request" value="[0-9a-z]{52}"`), `name="request" value="REQUEST"`},
-	{regexp.MustCompile(`\b(org|ses|tok|gnt)_[0-9a-z]{26}\b`), `${1}_ID`},
+	{regexp.MustCompile(`\b(org|ses|tok|gnt|tkt)_[0-9a-z]{26}\b`), `${1}_ID`},
 	{regexp.MustCompile(`\bsdp_[0-9a-z]{52}\b`), `sdp_SECRET`},
 	{regexp.MustCompile(`\b[0-9a-z]{52}\b`), `SECRET`},
 	{regexp.MustCompile(`\b\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December) \d{4}\b`), `DAY`},
@@ -99,6 +101,7 @@ func everyPage(h *house) map[string]*view {
 		"apps-none":       a.get("/account/apps"),
 		"code":            a.get("/oauth/device"),
 	}
+	all["offer"] = h.verified("eva@example.com").get("/offer/" + string(h.offer("eva@example.com").Ticket))
 	app := h.app("Wonder", "https://wonder.example.com/cb", scope.EventsRead, scope.TicketsRead, scope.WebhooksManage)
 	all["consent-attendee"] = a.get(app)
 	all["consent"] = p.get(app)
@@ -138,6 +141,11 @@ func TestLettersAreAsTheyWere(t *testing.T) {
 			"reset":        func() { h.browser().get("/reset").form("/reset").with("email", "kari@example.com").submit().must(200) },
 			"verification": func() { signUp(h, "b@example.com") },
 			"taken":        func() { signUp(h, "kari@example.com") },
+			"offer": func() {
+				h.pages.Offered(ticket.Transfer{
+					Ticket: "tkt_00000000000000000000000000", To: "c@example.com", ExpiresAt: time.Date(2027, 8, 14, 18, 30, 0, 0, time.UTC),
+				}, "The Hall", "Harbor Jazz Night")
+			},
 		} {
 			before := len(h.letters())
 			ask()

@@ -156,7 +156,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Endpoints.Follow(c.Ledger)
 	c.Events = event.New(c.Ledger, order.Exists)
 	c.Stock = inventory.New(c.Ledger)
-	c.Tickets = ticket.New(c.Ledger)
+	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}

@@ -124,7 +124,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	}
 	server.Advertise(url + "/.well-known/oauth-protected-resource")
 	f.pages = account.New(account.Config{
-		DB: c.DB, Keys: c.Keys, People: c.People, Registry: c.Apps, Mail: sender, PublicURL: url, SignUp: !c.NoSignUp, ClientAddr: web.Client, Log: c.Log,
+		DB: c.DB, Keys: c.Keys, People: c.People, Registry: c.Apps, Tickets: c.Tickets, Mail: sender, PublicURL: url, SignUp: !c.NoSignUp, ClientAddr: web.Client, Log: c.Log,
 	})
 	f.pages.Routes(server.Mux())
 	f.apps = oauth.New(oauth.Config{
@@ -136,8 +136,10 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Checked: checkMetrics(registry), Log: c.Log})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
-		Ledger: c.Ledger, Stamps: c.Stamps, People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, ClientAddr: web.Client, Version: Version(), Log: c.Log,
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Stamps: c.Stamps,
+		Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine, Ledger: c.Ledger,
+		People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, Offered: f.pages.Offered,
+		ClientAddr: web.Client, Version: Version(), Log: c.Log,
 	})
 	return f, nil
 }

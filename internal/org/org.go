@@ -103,6 +103,24 @@ func ByNumber(q db.Querier, no int64) (Org, error) {
 	return o, err
 }
 
+// ByID finds an organisation by its id; org_not_found.
+func ByID(q db.Querier, o id.Org) (Org, error) {
+	found, err := db.One(q, scan, `SELECT `+columns+` FROM orgs WHERE id = $1`, o)
+	if errors.Is(err, db.ErrNoRow) {
+		return Org{}, problem.New(problem.NotFound, "org_not_found", "There is no such organisation.")
+	}
+	return found, err
+}
+
+// Only returns the one organisation that there is; false where there are more, or none.
+func Only(q db.Querier) (Org, bool, error) {
+	some, err := db.All(q, scan, `SELECT `+columns+` FROM orgs ORDER BY org_id LIMIT 2`)
+	if err != nil || len(some) != 1 {
+		return Org{}, false, err
+	}
+	return some[0], true, nil
+}
+
 // BySlug finds an organisation by its slug; org_not_found.
 func BySlug(q db.Querier, slug string) (Org, error) {
 	o, err := db.One(q, scan, `SELECT `+columns+` FROM orgs WHERE slug = $1`, slug)

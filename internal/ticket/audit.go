@@ -7,7 +7,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 )
 
-// Audit recomputes from its transfers what each ticket says of itself, and returns a sentence for each thing that differs.
+// Audit recomputes from its transfers what each ticket says of itself, and from tickets what is revoked, and returns a sentence for each thing that differs.
 func Audit(q db.Querier) ([]string, error) {
 	var all []string
 	_, err := db.All(q, func(r db.Rows) (struct{}, error) {
@@ -39,6 +39,18 @@ func Audit(q db.Querier) ([]string, error) {
 		WHERE t.offers > 0 OR x.made > 0 OR t.generation <> 1 OR (t.version = 0) <> (t.validity = 'reserved')`)
 	if err != nil {
 		return nil, fmt.Errorf("audit tickets: %w", err)
+	}
+	_, err = db.All(q, func(r db.Rows) (struct{}, error) {
+		var through int
+		t, err := scanWith(r, &through)
+		if err == nil && through != t.through() {
+			all = append(all, fmt.Sprintf("Ticket %s has codes revoked through generation %d, want %d.", t.ID, through, t.through()))
+		}
+		return struct{}{}, err
+	}, `SELECT `+columns+`, COALESCE(v.through, 0) FROM tickets t LEFT JOIN ticket_revocations v ON v.ticket_no = t.ticket_no
+		WHERE v.ticket_no IS NOT NULL OR t.generation <> 1 OR t.validity IN ('void', 'blocked')`)
+	if err != nil {
+		return nil, fmt.Errorf("audit revocations: %w", err)
 	}
 	return all, nil
 }

@@ -1,6 +1,7 @@
 package ticket_test
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -57,6 +60,15 @@ func (l *log) kinds() string {
 
 const house = 1 // the organisation
 
+func keyring(t testing.TB) *seal.Keyring {
+	t.Helper()
+	keys, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
 // The people of the tests.
 const (
 	kari = "Kari@example.test"
@@ -79,12 +91,21 @@ type shop struct {
 	stock *inventory.Stock
 	book  *order.Book
 	roll  *ticket.Roll
+	org   id.Org
 }
 
 func open(t testing.TB, d *db.DB) *shop {
 	l := &log{}
-	stock, roll := inventory.New(l), ticket.New(l)
+	stock, roll := inventory.New(l), ticket.New(l, d, keyring(t))
 	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, roll), roll: roll}
+	s.write(t, func(tx *db.Tx) error {
+		o, err := org.Create(tx, org.Input{Name: "House"})
+		if err == nil && o.No != house {
+			t.Fatalf("the first organisation is %d, want %d", o.No, house)
+		}
+		s.org = o.ID
+		return err
+	})
 	s.event("E")
 	return s
 }

@@ -33,7 +33,7 @@ func number(t id.Ticket) (no, mark int64, ok bool) {
 
 const (
 	columns = `t.org_id, t.ticket_no, t.mark, t.order_no, t.place, t.places, t.event_no, t.event_id, t.section, t.row_name, t.seat, t.price, t.currency,
-		t.validity, t.presence, t.generation, t.offers, t.valid_from, t.valid_until, t.version, t.created_at, t.updated_at, t.holder, t.email`
+		t.validity, t.presence, t.generation, t.offers, t.class, t.valid_from, t.valid_until, t.version, t.created_at, t.updated_at, t.holder, t.email`
 	selectTicket = `SELECT ` + columns + ` FROM tickets t `
 )
 
@@ -46,10 +46,11 @@ func scanWith(r db.Rows, more ...any) (Ticket, error) {
 	var from, until *int64
 	err := r.Scan(append([]any{
 		&t.org, &t.No, &t.mark, &orderNo, &t.Place, &t.Places, &t.EventNo, &t.EventID, &t.Section, &t.Row, &t.Seat, &t.Price.Minor, &t.Price.Currency,
-		&t.Validity, &t.Presence, &t.Generation, &t.offers, &from, &until, &t.Version, &created, &updated, &t.Holder.Name, &t.Holder.Email,
+		&t.Validity, &t.Presence, &t.Generation, &t.offers, &t.Class, &from, &until, &t.Version, &created, &updated, &t.Holder.Name, &t.Holder.Email,
 	}, more...)...)
 	t.ID, t.OrderID = numbered(t.No, t.mark), order.IDOf(orderNo)
 	t.ValidFrom, t.ValidUntil, t.CreatedAt, t.UpdatedAt = maybe(from), maybe(until), moment(created), moment(updated)
+	t.revoked = t.through()
 	return t, err
 }
 
@@ -126,7 +127,7 @@ func errNotFound() error {
 var (
 	insertTickets = db.BulkInsert("tickets", "", "org_id bigint", "ticket_no bigint", "mark bigint", "order_no bigint", "place bigint", "places bigint",
 		"event_no bigint", "event_id text", "section text", "row_name text", "seat text", "price bigint", "currency text", "validity text",
-		"presence text", "generation bigint", "offers bigint", "version bigint", "created_at bigint", "updated_at bigint", "holder text",
+		"presence text", "generation bigint", "offers bigint", "class bigint", "version bigint", "created_at bigint", "updated_at bigint", "holder text",
 		"email text", "email_lower text")
 	updateTickets = db.NewBulk(`UPDATE tickets SET validity = $3, presence = $4, generation = $5, offers = $6, version = $7, updated_at = $8, holder = $9,
 			email = $10, email_lower = $11 WHERE ticket_no = $1 AND org_id = $2`,
@@ -145,7 +146,7 @@ func insert(tx *db.Tx, all []Ticket, orderNo int64) error {
 	for i, t := range all {
 		rows[i] = []any{
 			t.org, t.No, t.mark, orderNo, t.Place, t.Places, t.EventNo, string(t.EventID), t.Section, t.Row, t.Seat, t.Price.Minor, string(t.Price.Currency),
-			string(t.Validity), string(t.Presence), t.Generation, t.offers, t.Version, t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Holder.Name,
+			string(t.Validity), string(t.Presence), t.Generation, t.offers, t.Class, t.Version, t.CreatedAt.UnixMicro(), t.UpdatedAt.UnixMicro(), t.Holder.Name,
 			t.Holder.Email, strings.ToLower(t.Holder.Email),
 		}
 	}
@@ -155,7 +156,7 @@ func insert(tx *db.Tx, all []Ticket, orderNo int64) error {
 	return nil
 }
 
-// update writes what can change of tickets.
+// update writes what can change of tickets, and what of their codes is revoked by it.
 func update(tx *db.Tx, all ...Ticket) error {
 	rows := make([][]any, len(all))
 	for i, t := range all {
@@ -167,5 +168,5 @@ func update(tx *db.Tx, all ...Ticket) error {
 	if err := tx.Bulk(updateTickets, rows); err != nil {
 		return fmt.Errorf("update tickets: %w", err)
 	}
-	return nil
+	return revoke(tx, all)
 }

@@ -244,6 +244,8 @@ func (t Ticket) transferable() error {
 		return problem.New(problem.Conflict, "ticket_not_transferable", "The ticket is %s; a valid one can be given to somebody else.", t.Validity)
 	case t.Presence == Inside:
 		return problem.New(problem.Conflict, "ticket_not_transferable", "Its holder is inside; afterwards the ticket can be given to somebody else.")
+	case t.Generation >= maxGeneration:
+		return problem.New(problem.Conflict, "ticket_not_transferable", "The ticket was given on so often that there is no code left for another holder.")
 	}
 	return nil
 }
@@ -268,6 +270,36 @@ func offered(tx *db.Tx, org int64, ticket id.Ticket, by person.Address) (Ticket,
 		return Ticket{}, nil, errNotOpen()
 	}
 	return t, open, nil
+}
+
+// Standing is a ticket that was offered to somebody.
+type Standing struct {
+	Org      int64
+	Ticket   Ticket
+	Transfer Transfer
+}
+
+// OfferedTo finds an offer that stands at an instant, of whatever organisation's ticket, for the person to whom it was made, by an address that they have shown
+// to be theirs; transfer_not_open for everybody else and everything else.
+func OfferedTo(q db.Querier, ticket id.Ticket, who person.Address, at time.Time) (Standing, error) {
+	no, mark, ok := number(ticket)
+	if !ok || who == "" {
+		return Standing{}, errNotOpen()
+	}
+	o, err := db.One(q, func(rows db.Rows) (o Standing, err error) {
+		var read transferRow
+		o.Ticket, err = scanWith(rows, read.places()...)
+		o.Org, o.Transfer = o.Ticket.org, read.transfer(o.Ticket.ID)
+		return o, err
+	}, `SELECT `+columns+`, `+transferColumns+` FROM tickets t JOIN transfers x ON x.ticket_no = t.ticket_no
+		WHERE t.ticket_no = $1 AND t.mark = $2 AND x.state = 'offered' AND x.recipient_lower = $3`, no, mark, string(who))
+	if errors.Is(err, db.ErrNoRow) || err == nil && !o.Transfer.stands(at) {
+		return Standing{}, errNotOpen()
+	}
+	if err != nil {
+		return Standing{}, fmt.Errorf("load what was offered: %w", err)
+	}
+	return o, nil
 }
 
 func errNotOpen() error {

@@ -25,6 +25,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/person"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 // Config is what the API stands on. All of it is needed but Version, Log and Now.
@@ -37,6 +38,7 @@ type Config struct {
 	Calendar *event.Calendar
 	Stock    *inventory.Stock
 	Book     *order.Book
+	Tickets  *ticket.Roll
 
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
@@ -53,6 +55,8 @@ type Config struct {
 	// Invited sends an invitation, of which it is given the organisation's name and the link's secret, to whoever was invited, and does not wait for it; nil
 	// where nothing is sent.
 	Invited func(l org.Link, organisation, secret string)
+	// Offered tells somebody, by mail, that a ticket of an organisation for an event was offered to them, and does not wait for it; nil where nothing is sent.
+	Offered func(x ticket.Transfer, organisation, event string)
 	// ClientAddr is the network address of the client of a request, for the audit log; nil for none.
 	ClientAddr func(context.Context) netip.Addr
 
@@ -68,6 +72,7 @@ type API struct {
 	work     chan struct{} // wakes Run
 	document []byte
 	persons  chan struct{} // holds one place: who looks through the whole ledger for a person
+	lists    chan struct{} // holds a few: lists of revocations that are being made, for anybody who asks
 
 	permissions []Permission
 }
@@ -90,12 +95,14 @@ func New(mux humago.Mux, c Config) *API {
 		c.Now = time.Now
 	}
 	setHuma()
-	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1)}
+	a := &API{Config: c, work: make(chan struct{}, 1), persons: make(chan struct{}, 1), lists: make(chan struct{}, 2)}
 	a.huma = humago.New(mux, a.humaConfig())
 	a.routes()
 	a.accountRoutes()
 	a.personRoutes()
 	a.stampRoutes()
+	a.ticketRoutes()
+	a.wellKnown(mux)
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)

@@ -99,7 +99,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 		t.Fatal(err)
 	}
 	book.Follow(l)
-	stock := inventory.New(l)
+	stock, roll := inventory.New(l), ticket.New(l, d, keys)
 	server, err := web.New(web.Config{Log: logger})
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +110,8 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	oauth.New(oauth.Config{DB: d, Registry: h.apps, People: places{}, Front: h.front, Issuer: "http://127.0.0.1", Log: logger}).Routes(server.Mux())
 	h.api = native.New(server.Mux(), native.Config{
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
-		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, ticket.New(l)),
-		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, Stamps: stamp.New(l), People: h.people, Apps: h.apps,
+		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, roll), Tickets: roll, Stamps: stamp.New(l),
+		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
 		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
 	})
 	h.server = server.Handler()
@@ -195,6 +195,11 @@ type response struct {
 	body   map[string]any
 }
 
+// isJSON tells whether there is a body, and no picture.
+func (r response) isJSON() bool {
+	return len(r.raw) > 0 && !strings.HasPrefix(r.header.Get("Content-Type"), "image/")
+}
+
 // call makes a request with the house's key. body is a string (sent as it is) or a value (sent as JSON), nil for none. Headers come in pairs.
 func (h *house) call(method, path string, body any, header ...string) response {
 	h.t.Helper()
@@ -232,7 +237,7 @@ func (h *house) call(method, path string, body any, header ...string) response {
 	if r.raw, err = io.ReadAll(resp.Body); err != nil {
 		h.t.Fatalf("%s %s: body: %v", method, path, err)
 	}
-	if len(r.raw) > 0 {
+	if r.isJSON() {
 		if err := json.Unmarshal(r.raw, &r.body); err != nil {
 			h.t.Fatalf("%s %s: answer %q is not a JSON object: %v", method, path, r.raw, err)
 		}

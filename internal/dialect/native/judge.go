@@ -97,6 +97,12 @@ func (in *orderInput) judge(ctx context.Context, c *call) (string, error) {
 	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in); return err })
 }
 
+func (in *purchaseInput) judge(ctx context.Context, c *call) (string, error) {
+	c.read(&in.Body)
+	in.Body.Quantity = 0
+	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.purchase(tx, c, in); return err })
+}
+
 func (in *webhookInput) judge(ctx context.Context, c *call) (string, error) {
 	c.read(&in.Body)
 	_, err := c.api.checkNew(ctx, c, in) // nothing comes of that anyway

@@ -132,18 +132,7 @@ type orderInput struct {
 func (in *orderInput) writeKey() string { return in.Body.EventID }
 
 func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
-	b := in.Body
-	if err := c.mayOrder(tx, id.Event(b.EventID), b.Customer.Email); err != nil {
-		return answer[orderDoneJSON]{}, err
-	}
-	input := order.Input{
-		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
-		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
-	}
-	if b.Payment != nil {
-		input.Payment = order.Payment{Provider: b.Payment.Provider, Reference: b.Payment.Reference}
-	}
-	o, f, err := a.Book.Place(tx, c.Org, input)
+	o, f, err := a.place(tx, c, in.Body)
 	if err != nil {
 		return answer[orderDoneJSON]{}, err
 	}

@@ -28,6 +28,7 @@ type route struct {
 	summary string // one line
 	detail  string // more, in Markdown
 	errors  []int  // statuses beside those that follow from the form of the route
+	content string // the media type of success where that is bytes and no JSON
 }
 
 // answer is what a route's function returns. O is the body's wire shape; none where there is none.
@@ -117,6 +118,7 @@ type reply struct {
 	Location    string `header:"Location" hidden:"true"`
 	Replayed    string `header:"Idempotency-Replayed" hidden:"true"`
 	Disposition string `header:"Content-Disposition" hidden:"true"`
+	Cache       string `header:"Cache-Control" hidden:"true"`
 	Body        []byte
 }
 
@@ -223,7 +225,10 @@ func (r route) description() string {
 // responses says how the route answers.
 func (a *API) responses(r route, in, out reflect.Type) map[string]*huma.Response {
 	success := &huma.Response{Description: http.StatusText(r.success()), Headers: map[string]*huma.Param{}}
-	if out != reflect.TypeFor[none]() {
+	switch {
+	case r.content != "":
+		success.Content = map[string]*huma.MediaType{r.content: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
+	case out != reflect.TypeFor[none]():
 		success.Content = map[string]*huma.MediaType{"application/json": {Schema: a.schemas().Schema(out, true, r.id)}}
 	}
 	errors := append([]int{400, 401, 403, 429, 500, 503}, r.errors...)

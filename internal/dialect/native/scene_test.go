@@ -98,6 +98,14 @@ func makers() map[string]func(s *scene) string {
 			}).text("id")
 		},
 		"passport/user": func(s *scene) string { return string(s.someone(org.Member).ID) },
+		"tickets/ticketId": func(s *scene) string {
+			return s.must(200, "GET", "/api/v1/tickets?orderId="+s.object("orders/orderId"), nil).text("data.0.id")
+		},
+		"ticket-keys/publicKey": func(s *scene) string {
+			former := s.must(200, "GET", "/api/v1/ticket-keys", nil).text("data.0.publicKey")
+			s.must(201, "POST", "/api/v1/ticket-keys/rotate", nil)
+			return former
+		},
 		"invitations/linkId": func(s *scene) string {
 			return s.create("/api/v1/invitations", map[string]any{"email": s.email(), "role": "staff"}, "id")
 		},
@@ -138,6 +146,15 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/stamps/{stampTypeId}/award": func(s *scene) any {
 		return map[string]any{"email": s.email(), "eventId": s.object("events/eventId")}
 	},
+	"POST /api/v1/tickets":                        func(s *scene) any { return orderOf(s.object("events/eventId"), s.object("inventory/listingId"), 1) },
+	"PATCH /api/v1/tickets/{ticketId}":            func(*scene) any { return map[string]any{"holder": map[string]any{"name": "Kari"}} },
+	"POST /api/v1/tickets/{ticketId}/cancel":      nothing,
+	"POST /api/v1/tickets/{ticketId}/block":       nothing,
+	"POST /api/v1/tickets/{ticketId}/unblock":     nothing,
+	"POST /api/v1/tickets/{ticketId}/transfer":    func(*scene) any { return map[string]any{"action": "offer", "email": "friend@example.com"} },
+	"POST /api/v1/ticket-keys/rotate":             nothing,
+	"POST /api/v1/ticket-keys/{publicKey}/retire": nothing,
+	"PATCH /api/v1/events/{eventId}/ticket-codes": func(*scene) any { return map[string]any{"rotatingCodes": true, "stepSeconds": 15} },
 	"POST /api/v1/invitations": func(s *scene) any {
 		s.n++
 		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}
@@ -206,7 +223,7 @@ func (h *house) try(p native.Permission, target string, body any, credential str
 	}
 	w := h.send(r)
 	got := response{status: w.Code, header: w.Result().Header, raw: w.Body.Bytes()}
-	if len(got.raw) > 0 {
+	if got.isJSON() {
 		if err := json.Unmarshal(got.raw, &got.body); err != nil {
 			h.t.Fatalf("%s %s answers %q, which is no JSON object: %v", p.Method, target, got.raw, err)
 		}
