@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
@@ -97,6 +98,8 @@ type Patch struct {
 	Region      *string
 	Country     *string
 	Currency    *money.Currency
+	OnSaleAt    *time.Time // zero for no bound
+	OffSaleAt   *time.Time
 	Status      *Status
 }
 
@@ -115,6 +118,8 @@ func (p Patch) apply(in *Input) {
 	set(&in.Region, p.Region)
 	set(&in.Country, p.Country)
 	set(&in.Currency, p.Currency)
+	set(&in.OnSaleAt, p.OnSaleAt)
+	set(&in.OffSaleAt, p.OffSaleAt)
 	set(&in.Status, p.Status)
 }
 

@@ -73,6 +73,7 @@ func Native() []Kind {
 		OrderConfirmed, TicketIssued, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, TicketVoided, RefundCompleted,
 		TicketTransferred, EndpointPinged, EndpointFailing, EndpointDisabled, EndpointRecovered, TicketTransferOffered, TicketTransferDeclined,
 		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
+		HoldPlaced, HoldExpired, HoldReleased,
 	}
 }
 
