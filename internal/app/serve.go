@@ -67,6 +67,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	parts.Go(func() { f.door.Run(engine) })
 	parts.Go(func() { f.apps.Run(engine) })
 	parts.Go(func() { c.sweep(engine) })
+	parts.Go(func() { c.sweepHolds(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	done := make(chan error, 1)

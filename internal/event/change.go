@@ -246,7 +246,7 @@ func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) e
 	}
 	if ordered {
 		return problem.New(problem.Conflict, "event_has_orders",
-			"The event has orders, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
+			"The event has orders or holds, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
 	}
 	e.forget(tx, org)
 	// The row stays, for its number is in listings and facts. "~" is in no event's id, so the id is free again.

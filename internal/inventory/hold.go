@@ -538,3 +538,49 @@ func EraseHolder(tx *db.Tx, org int64, holder string, limit int) (int, error) {
 	}
 	return int(n), nil
 }
+
+// HoldFilter says which holds a list shows.
+type HoldFilter struct {
+	Event  id.Event   // empty for all
+	Status HoldStatus // empty for all; as of Now
+	Holder string     // whose; empty for anybody's
+	Now    time.Time
+	Limit  int // 1 to 100; 50 when 0
+	Offset int
+}
+
+// Holds returns a page of holds, newest first, and how many there are in all.
+func Holds(q db.Querier, org int64, f HoldFilter) (page []Hold, total int, err error) {
+	if f.Limit == 0 {
+		f.Limit = 50
+	}
+	where, args := `WHERE h.org_id = $1`, []any{org}
+	and := func(condition string, v any) {
+		args = append(args, v)
+		where += fmt.Sprintf(` AND `+condition, len(args))
+	}
+	if f.Event != "" {
+		and(`h.event_id = $%d`, f.Event)
+	}
+	if f.Holder != "" {
+		and(`h.holder = $%d`, f.Holder)
+	}
+	switch f.Status {
+	case "":
+	case HoldActive:
+		and(`h.status = 'active' AND h.expires_at > $%d`, f.Now.UnixMicro())
+	case HoldExpired:
+		and(`(h.status = 'expired' OR h.status = 'active' AND h.expires_at <= $%d)`, f.Now.UnixMicro())
+	default:
+		and(`h.status = $%d`, f.Status)
+	}
+	if total, err = db.One(q, db.Value[int], `SELECT count(*) FROM holds h `+where, args...); err != nil {
+		return nil, 0, fmt.Errorf("count holds: %w", err)
+	}
+	page, err = db.All(q, scanHold, fmt.Sprintf(selectHold+where+` ORDER BY h.created_at DESC, h.hold_no DESC LIMIT $%d OFFSET $%d`, len(args)+1, len(args)+2),
+		append(args, f.Limit, f.Offset)...)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list holds: %w", err)
+	}
+	return page, total, nil
+}

@@ -37,7 +37,9 @@ func (in *Input) check() error {
 	text(&f, "/row", in.Row, 100)
 	text(&f, "/payment/provider", in.Payment.Provider, 100)
 	text(&f, "/payment/reference", in.Payment.Reference, 200)
-	if in.Quantity < 1 || in.Quantity > inventory.MaxPerOrder {
+	if in.Quantity == 0 {
+		f.Add("/quantity", "required", "Order 1 to %d tickets.", inventory.MaxPerOrder)
+	} else if in.Quantity < 1 || in.Quantity > inventory.MaxPerOrder {
 		f.Add("/quantity", "out_of_range", "Order 1 to %d tickets.", inventory.MaxPerOrder)
 	}
 	in.Customer.check(&f)

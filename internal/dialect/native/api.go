@@ -93,6 +93,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.routes()
 	a.accountRoutes()
 	a.personRoutes()
+	a.saleRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)
@@ -153,7 +154,7 @@ func (a *API) routes() {
 	}, a.listOrders)
 	write(a, route{
 		method: "POST", path: ordersPath, scope: scope.TicketsWrite, open: true, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
-		detail: "By `listingId` (recommended), or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
+		detail: "By `listingId` (recommended), `ticketTypeId`, `holdId`, or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
 	}, a.placeOrder)
 	write(a, route{
 		method: "PATCH", path: ordersPath, scope: scope.TicketsWrite, id: "updateOrderStatus", tag: orders, summary: "Move an order on",

@@ -116,13 +116,16 @@ func (a *API) orderDone(tx *db.Tx, c *call, o order.Order, f *fact.Fact, message
 }
 
 type orderInputJSON struct {
-	EventID   string       `json:"eventId"`
-	ListingID string       `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
-	Section   string       `json:"section,omitempty"`
-	Row       string       `json:"row,omitempty"`
-	Quantity  count        `json:"quantity" minimum:"1" maximum:"20"`
-	Customer  customerJSON `json:"customer"`
-	Payment   *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
+	EventID      string       `json:"eventId,omitempty" doc:"May be left out with a holdId, as may quantity."`
+	HoldID       string       `json:"holdId,omitempty" doc:"A hold that becomes the order, with its places and its price."`
+	ListingID    string       `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
+	TicketTypeID string       `json:"ticketTypeId,omitempty" doc:"Instead of a listing."`
+	Section      string       `json:"section,omitempty"`
+	Row          string       `json:"row,omitempty"`
+	Quantity     count        `json:"quantity,omitempty" minimum:"1" maximum:"20"`
+	AccessCode   string       `json:"accessCode,omitempty" doc:"For ticket types that ask for one."`
+	Customer     customerJSON `json:"customer"`
+	Payment      *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
 }
 
 type orderInput struct {
@@ -137,7 +140,8 @@ func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJS
 		return answer[orderDoneJSON]{}, err
 	}
 	input := order.Input{
-		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
+		Event: id.Event(b.EventID), Hold: id.Hold(b.HoldID), Listing: id.Listing(b.ListingID), Type: id.TicketType(b.TicketTypeID), Section: b.Section, Row: b.Row,
+		Quantity: int(b.Quantity), AccessCode: b.AccessCode, Holder: c.holder(),
 		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
 	}
 	if b.Payment != nil {
