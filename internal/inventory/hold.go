@@ -545,7 +545,7 @@ type HoldFilter struct {
 	Status HoldStatus // empty for all; as of Now
 	Holder string     // whose; empty for anybody's
 	Now    time.Time
-	Limit  int // 1 to 100; 50 when 0
+	Limit  int // 50 when 0
 	Offset int
 }
 
