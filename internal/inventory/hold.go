@@ -185,12 +185,76 @@ func scanHold(r db.Rows) (Hold, error) {
 func HoldByID(q db.Querier, org int64, hold id.Hold, holder string) (Hold, error) {
 	h, err := db.One(q, scanHold, selectHold+`WHERE h.org_id = $1 AND h.id = $2`, org, hold)
 	if errors.Is(err, db.ErrNoRow) || err == nil && holder != "" && h.Holder != holder {
-		return Hold{}, problem.New(problem.NotFound, "hold_not_found", "There is no such hold here.")
+		return Hold{}, errNoHold()
 	}
 	if err != nil {
 		return Hold{}, fmt.Errorf("load hold: %w", err)
 	}
 	return h, nil
+}
+
+func errNoHold() error {
+	return problem.New(problem.NotFound, "hold_not_found", "There is no such hold here.")
+}
+
+// expectedHold is a hold that somebody is about to ask for.
+type expectedHold struct {
+	org int64
+	id  id.Hold
+}
+
+// knownHold is under what a transaction knows a hold whose event it has locked.
+type knownHold struct {
+	org int64
+	id  id.Hold
+}
+
+// mostExpected is how many holds are looked up at once, about as many as can be asked for in one transaction.
+const mostExpected = 512
+
+// Expect says that a hold is about to be converted. Whoever is the first in a transaction to look for one then finds all that are expected, so that of
+// a rush that shares it not everyone has to look. Nothing else depends on it.
+func (s *Stock) Expect(org int64, hold id.Hold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.expected) >= mostExpected {
+		clear(s.expected) // some were never asked for
+	}
+	s.expected[expectedHold{org, hold}] = true
+}
+
+// lookUp loads a hold of an event that this transaction has locked, and with it those that are expected.
+func (s *Stock) lookUp(tx *db.Tx, org int64, ev event.Event, hold id.Hold) (Hold, error) {
+	if h, ok := tx.Known(knownHold{org, hold}); ok {
+		return h.(Hold), nil
+	}
+	ids := []id.Hold{hold}
+	s.mu.Lock()
+	for e := range s.expected {
+		if e.org == org && e.id != hold {
+			ids = append(ids, e.id)
+		}
+	}
+	clear(s.expected)
+	s.mu.Unlock()
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return Hold{}, err
+	}
+	all, err := db.All(tx, scanHold, selectHold+`WHERE h.org_id = $1 AND h.id IN texts($2)`, org, string(list))
+	if err != nil {
+		return Hold{}, fmt.Errorf("load holds: %w", err)
+	}
+	found, err := Hold{}, errNoHold()
+	for _, h := range all {
+		if h.EventNo == ev.No { // the others may still change
+			tx.Know(knownHold{org, h.ID}, h)
+		}
+		if h.ID == hold {
+			found, err = h, nil
+		}
+	}
+	return found, err
 }
 
 // lockHold loads a hold and keeps it as it is until the transaction ends: whoever changes holds has locked the event.
@@ -233,6 +297,7 @@ func (s *Stock) Extend(tx *db.Tx, org int64, hold id.Hold, holder string) (Hold,
 	if h.Extended {
 		return Hold{}, problem.New(problem.Conflict, "hold_already_extended", "A hold is extended once at most; this one lasts until %s.", fact.Instant(h.ExpiresAt))
 	}
+	tx.Forget(knownHold{org, h.ID})
 	h.ExpiresAt, h.Extended = tx.Now().Add(h.ExpiresAt.Sub(h.CreatedAt)), true
 	if err := tx.Later(`UPDATE holds SET expires_at = $1, extended = TRUE WHERE org_id = $2 AND hold_no = $3`, h.ExpiresAt.UnixMicro(), org, h.No); err != nil {
 		return Hold{}, fmt.Errorf("extend hold %s: %w", h.ID, err)
@@ -267,6 +332,7 @@ var endHold = db.NewBulk(`UPDATE holds SET status = $1, ended_at = $2, order_no 
 
 func (h *Hold) finish(tx *db.Tx, org int64, to HoldStatus) error {
 	h.Status, h.EndedAt = to, tx.Now()
+	tx.Forget(knownHold{org, h.ID})
 	if err := tx.Bulk(endHold, [][]any{{string(to), tx.Micros(), orNull(h.OrderNo), org, h.No}}); err != nil {
 		return fmt.Errorf("end hold %s: %w", h.ID, err)
 	}
@@ -309,12 +375,12 @@ func (s *Stock) listingOf(tx *db.Tx, org int64, h Hold) (*Pick, error) {
 // PickHeld is [Stock.Pick] for the units that a hold keeps, at the price that it was placed for: [Stock.Take] then converts it. The event must be locked by this
 // transaction. It fails with hold_not_found, hold_converted, hold_released and hold_expired.
 func (s *Stock) PickHeld(tx *db.Tx, org int64, ev event.Event, hold id.Hold, holder string) (*Pick, error) {
-	h, err := HoldByID(tx, org, hold, holder)
+	h, err := s.lookUp(tx, org, ev, hold)
 	if err != nil {
 		return nil, err
 	}
-	if h.EventNo != ev.No {
-		return nil, problem.New(problem.NotFound, "hold_not_found", "There is no such hold for the event %s.", ev.ID)
+	if h.EventNo != ev.No || holder != "" && h.Holder != holder {
+		return nil, errNoHold()
 	}
 	if err := h.good(tx.Now()); err != nil {
 		return nil, err

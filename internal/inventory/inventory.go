@@ -36,6 +36,7 @@ package inventory
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -126,7 +127,10 @@ type Ledger interface {
 // Stock changes listings and what is left of them.
 type Stock struct {
 	ledger Ledger
+
+	mu       sync.Mutex // guards expected
+	expected map[expectedHold]bool
 }
 
 // New makes a stock.
-func New(l Ledger) *Stock { return &Stock{ledger: l} }
+func New(l Ledger) *Stock { return &Stock{ledger: l, expected: map[expectedHold]bool{}} }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -227,12 +228,11 @@ func remaining(free int) string {
 func (p *Pick) allocate(tx *db.Tx, n int) error {
 	l := &p.Listing
 	if open := l.highWater - l.Held - l.Sold; open > 0 {
-		gaps, err := db.All(tx, db.Value[int], `SELECT ordinal FROM gaps WHERE listing_no = $1 ORDER BY ordinal LIMIT $2`,
-			l.No, min(open, n))
+		gaps, err := gapsOf(tx, l, min(open, n))
 		if err != nil {
-			return fmt.Errorf("look for gaps of listing %s: %w", l.ID, err)
+			return err
 		}
-		p.Ordinals, p.gaps = gaps, len(gaps)
+		p.Ordinals, p.gaps = slices.Clone(gaps), len(gaps)
 	}
 	for next := l.highWater; len(p.Ordinals) < n; next++ {
 		p.Ordinals = append(p.Ordinals, next)
@@ -244,6 +244,33 @@ func (p *Pick) allocate(tx *db.Tx, n int) error {
 		p.Seats = append(p.Seats, l.Seats[o])
 	}
 	return nil
+}
+
+// gaps are the lowest ordinals of a listing that were given back, and whether these are all.
+type gaps struct {
+	lowest []int
+	all    bool
+}
+
+// knownGaps is under what a transaction knows the gaps of a listing whose event it has locked.
+type knownGaps struct{ listing int64 }
+
+// someGaps is how many gaps are looked up at once: enough for most that share a transaction.
+const someGaps = 512
+
+// gapsOf returns up to n gaps of a listing, the lowest first.
+func gapsOf(tx *db.Tx, l *Listing, n int) ([]int, error) {
+	if k, ok := tx.Known(knownGaps{l.No}); ok {
+		if g := k.(gaps); g.all || len(g.lowest) >= n {
+			return g.lowest[:min(n, len(g.lowest))], nil
+		}
+	}
+	lowest, err := db.All(tx, db.Value[int], `SELECT ordinal FROM gaps WHERE listing_no = $1 ORDER BY ordinal LIMIT $2`, l.No, someGaps)
+	if err != nil {
+		return nil, fmt.Errorf("look for gaps of listing %s: %w", l.ID, err)
+	}
+	tx.Know(knownGaps{l.No}, gaps{lowest, len(lowest) < someGaps})
+	return lowest[:min(n, len(lowest))], nil
 }
 
 var (
@@ -297,6 +324,10 @@ func (p *Pick) claim(tx *db.Tx, org, owner int64) (Listing, error) {
 		return l, fmt.Errorf("claim units of listing %s: %w", l.ID, err)
 	}
 	l.highWater += n - p.gaps
+	if k, ok := tx.Known(knownGaps{l.No}); ok && p.gaps > 0 {
+		g := k.(gaps)
+		tx.Know(knownGaps{l.No}, gaps{g.lowest[p.gaps:], g.all})
+	}
 	return l, nil
 }
 
@@ -363,8 +394,10 @@ func (p *Pick) unclaim(tx *db.Tx, org, owner int64, ordinals []int) (Listing, er
 	}
 	if l.Held+l.Sold > len(ordinals) {
 		err = tx.Bulk(insertGaps, gaps)
+		tx.Forget(knownGaps{l.No})
 	} else { // all is free again
 		l.highWater = 0
+		tx.Forget(knownGaps{l.No})
 		err = tx.Later(`DELETE FROM gaps WHERE listing_no = $1`, l.No)
 	}
 	if err != nil {

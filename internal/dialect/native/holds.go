@@ -1,6 +1,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -109,6 +110,25 @@ func (c *call) mayHold(tx *db.Tx, b holdInputJSON) error {
 	}
 	_, err := c.event(tx, id.Event(b.EventID))
 	return err
+}
+
+// expectHold reads, outside of the order's transaction, what the order's hold says for it.
+func (a *API) expectHold(ctx context.Context, c *call, in *orderInput) (none, error) {
+	b := &in.Body
+	if b.HoldID == "" {
+		return none{}, nil
+	}
+	a.Stock.Expect(c.Org, id.Hold(b.HoldID))
+	if b.EventID != "" && b.Quantity != 0 {
+		return none{}, nil
+	}
+	h, err := inventory.HoldByID(a.DB.Read(ctx), c.Org, id.Hold(b.HoldID), c.holder())
+	if err != nil {
+		return none{}, err
+	}
+	b.EventID = cmp.Or(b.EventID, string(h.EventID))
+	b.Quantity = cmp.Or(b.Quantity, count(h.Quantity))
+	return none{}, nil
 }
 
 // HoldPath names a hold.

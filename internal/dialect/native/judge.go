@@ -106,10 +106,10 @@ func (in *holdInput) judge(ctx context.Context, c *call) (string, error) {
 func (in *orderInput) judge(ctx context.Context, c *call) (string, error) {
 	c.read(&in.Body)
 	if in.Body.Quantity == 0 && in.Body.HoldID == "" { // unfit as it is
-		return "", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in); return err })
+		return "", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in, none{}); return err })
 	}
 	in.Body.Quantity = -1
-	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in); return err })
+	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in, none{}); return err })
 }
 
 func (in *webhookInput) judge(ctx context.Context, c *call) (string, error) {

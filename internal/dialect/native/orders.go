@@ -134,7 +134,7 @@ type orderInput struct {
 
 func (in *orderInput) writeKey() string { return in.Body.EventID }
 
-func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
+func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput, _ none) (answer[orderDoneJSON], error) {
 	b := in.Body
 	if err := c.mayOrder(tx, id.Event(b.EventID), b.Customer.Email); err != nil {
 		return answer[orderDoneJSON]{}, err
