@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -39,19 +40,18 @@ func (c *Core) expireHolds(ctx context.Context) error {
 			return err
 		}
 		expired := 0
+		var failed []error
 		for _, e := range events {
 			n := 0
 			err := c.DB.Write(ctx, string(e.EventID), func(tx *db.Tx) (err error) {
 				n, err = c.Stock.ExpireSome(tx, e.Org, e.EventNo, holdsAtOnce)
 				return err
 			})
-			if err != nil {
-				return err
-			}
+			failed = append(failed, err) // the others go on
 			expired += n
 		}
-		if expired == 0 { // the database's clock is behind ours
-			return nil
+		if err := errors.Join(failed...); err != nil || expired == 0 { // or the database's clock is behind ours
+			return err
 		}
 	}
 	return nil

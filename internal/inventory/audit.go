@@ -152,8 +152,8 @@ func auditHolds(q db.Querier) ([]string, error) {
 		err := r.Scan(&listing, &held, &want)
 		return fmt.Sprintf("Listing %s says %d held; its active holds add up to %d.", listing, held, want), err
 	}, `SELECT * FROM (
-			SELECT l.id, l.held, (SELECT CAST(COALESCE(SUM(h.quantity), 0) AS BIGINT) FROM holds h WHERE h.event_no = l.event_no AND h.listing_no = l.listing_no AND h.status = 'active') AS want
-			FROM listings l) AS x
+			SELECT l.id, l.held, COALESCE(h.n, 0) AS want FROM listings l LEFT JOIN (
+				SELECT listing_no, CAST(SUM(quantity) AS BIGINT) AS n FROM holds WHERE status = 'active' GROUP BY listing_no) AS h ON h.listing_no = l.listing_no) AS x
 		WHERE x.held <> x.want`)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,6 +176,27 @@ func (s *store) age(f fail, h inventory.Hold) {
 		_, err := tx.Exec(`UPDATE holds SET expires_at = created_at WHERE id = $1 AND status = 'active'`, h.ID)
 		return err
 	})
+}
+
+// edges expects that the facts since it was asked last tell of the event's edge, if that it is exhausted has changed, and of no other.
+func (s *store) edges(f fail, was, is bool, story string) {
+	f.Helper()
+	var want, got []fact.Kind
+	switch {
+	case is && !was:
+		want = []fact.Kind{fact.PoolExhausted}
+	case was && !is:
+		want = []fact.Kind{fact.PoolReopened}
+	}
+	for _, one := range s.log.facts {
+		if one.Kind == fact.PoolExhausted || one.Kind == fact.PoolReopened {
+			got = append(got, one.Kind)
+		}
+	}
+	s.log.facts = nil
+	if !slices.Equal(got, want) {
+		f.Fatalf("%s, exhausted %v before: the edges are %v, want %v", story, was, got, want)
+	}
 }
 
 // sweep has all holds of an event expire that are due.

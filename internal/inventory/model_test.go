@@ -10,7 +10,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/event"
-	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -385,19 +384,6 @@ func (w *world) agree(t *rapid.T) {
 	case sold > 0 && held == 0:
 		want = true
 	}
-	var edges []fact.Kind
-	for _, f := range w.s.log.facts {
-		if f.Kind == fact.PoolExhausted || f.Kind == fact.PoolReopened {
-			edges = append(edges, f.Kind)
-		}
-	}
-	w.s.log.facts = nil
-	switch {
-	case want == w.exhausted && len(edges) == 0:
-	case want && slices.Equal(edges, []fact.Kind{fact.PoolExhausted}):
-	case !want && slices.Equal(edges, []fact.Kind{fact.PoolReopened}):
-	default:
-		t.Fatalf("with %d free and %d sold, exhausted %v before, the facts were %v", free, sold, w.exhausted, edges)
-	}
+	w.s.edges(t, w.exhausted, want, fmt.Sprintf("with something free %v, %d sold and %d held", free > 0, sold, held))
 	w.exhausted = want
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/event"
-	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -511,19 +510,6 @@ func (m *hallModel) agree(t *rapid.T) {
 	case sold > 0 && held == 0:
 		want = true
 	}
-	var edges []fact.Kind
-	for _, f := range m.s.log.facts {
-		if f.Kind == fact.PoolExhausted || f.Kind == fact.PoolReopened {
-			edges = append(edges, f.Kind)
-		}
-	}
-	m.s.log.facts = nil
-	switch {
-	case want == m.exhausted && len(edges) == 0:
-	case want && slices.Equal(edges, []fact.Kind{fact.PoolExhausted}):
-	case !want && slices.Equal(edges, []fact.Kind{fact.PoolReopened}):
-	default:
-		t.Fatalf("with some free %v, %d sold, %d held, exhausted %v before, the facts were %v", some, sold, held, m.exhausted, edges)
-	}
+	m.s.edges(t, m.exhausted, want, fmt.Sprintf("with something free %v, %d sold and %d held", some, sold, held))
 	m.exhausted = want
 }

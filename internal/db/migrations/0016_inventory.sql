@@ -83,6 +83,6 @@ CREATE TABLE holds (
   CHECK ((ended_at IS NULL) = (status = 'active')),
   CHECK ((order_no IS NOT NULL) = (status = 'converted'))
 );
-CREATE INDEX holds_active ON holds (event_no, listing_no, expires_at) WHERE status = 'active';
+CREATE INDEX holds_active ON holds (event_no, expires_at) WHERE status = 'active';
 CREATE INDEX holds_due ON holds (expires_at) WHERE status = 'active';
 CREATE INDEX holds_of_holder ON holds (org_id, holder);
