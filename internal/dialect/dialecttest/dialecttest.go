@@ -89,6 +89,10 @@ func Cases() []Case {
 		data.Status = c.status
 		add(string(c.kind), c.kind, string(data.HoldID), 0, data)
 	}
+	sale := eventCases()[0].data
+	from, until := instant("2026-02-01T09:00:00Z"), instant("2026-05-01T18:00:00Z")
+	sale.OnSaleAt, sale.OffSaleAt, sale.Changes = &from, &until, []string{"onSaleAt", "offSaleAt"}
+	add("event.changed.sale", fact.EventChanged, string(sale.EventID), sale.Version, sale)
 	return all
 }
 
