@@ -85,6 +85,9 @@ func (s *Stock) Hold(tx *db.Tx, org int64, in HoldInput) (Hold, error) {
 	if err != nil {
 		return Hold{}, err
 	}
+	if err := in.agrees(p.Listing); err != nil {
+		return Hold{}, err
+	}
 	n, err := tx.Numbers(1)
 	if err != nil {
 		return Hold{}, fmt.Errorf("number of hold: %w", err)
@@ -124,6 +127,18 @@ func (in *HoldInput) check() error {
 	}
 	if in.For < HoldAtLeast || in.For > HoldAtMost {
 		f.Add("/seconds", "out_of_range", "Hold for 1 to %d seconds.", int(HoldAtMost.Seconds()))
+	}
+	return f.Err()
+}
+
+// agrees makes sure that a section and row that came with a listing or a type are its own.
+func (in *HoldInput) agrees(l Listing) error {
+	var f problem.Fields
+	if in.Section != "" && in.Section != l.Section {
+		f.Add("/section", "mismatch", "These tickets are in section %s; leave section out.", l.Section)
+	}
+	if in.Row != "" && in.Row != l.Row {
+		f.Add("/row", "mismatch", "These tickets are in row %s; leave row out.", l.Row)
 	}
 	return f.Err()
 }

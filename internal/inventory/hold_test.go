@@ -202,6 +202,8 @@ func TestHoldsAreRefusedWithWhatIsWrong(t *testing.T) {
 			"/eventId":      {Want: good},
 			"/listingId":    {Event: "E", Want: inventory.Want{Quantity: 1, Section: "101"}},
 			"/ticketTypeId": {Event: "E", Want: inventory.Want{Quantity: 1, Listing: l.ID, Type: "tty_x"}},
+			"/section":      {Event: "E", Want: inventory.Want{Listing: l.ID, Section: "102", Quantity: 1}},
+			"/row":          {Event: "E", Want: inventory.Want{Listing: l.ID, Row: "B", Quantity: 1}},
 			"/quantity":     {Event: "E", Want: inventory.Want{Listing: l.ID, Quantity: 21}},
 			"/seconds":      {Event: "E", Want: good, For: 2 * time.Hour},
 		} {

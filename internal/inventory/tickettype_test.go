@@ -487,9 +487,13 @@ func (m *hallModel) status(t *rapid.T) {
 
 // agree compares the model with the database, and the facts with the edges.
 func (m *hallModel) agree(t *rapid.T) {
+	types, err := inventory.Types(m.s.db.Read(m.s.t.Context()), house, m.event.ID, false)
+	if err != nil || len(types) != len(m.types) {
+		t.Fatalf("Types = %d, %v; want %d", len(types), err, len(m.types))
+	}
 	some, sold, held := false, 0, 0
-	for _, h := range m.types {
-		l := m.s.typeByID(t, h.id).Listing
+	for i, h := range m.types {
+		l := types[i].Listing
 		want := h.status
 		if want == inventory.Active && h.free() == 0 {
 			want = inventory.SoldOut
