@@ -260,3 +260,27 @@ func TestAuditSaysWhatDiffersOfHolds(t *testing.T) {
 		}
 	})
 }
+
+func TestAHoldForgetsWhoseItWas(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		s.event("E")
+		h := s.mustHold(s.mustCreate(inventory.Input{Quantity: 2}), 1)
+		s.write(t, func(tx *db.Tx) error {
+			if n, err := inventory.EraseHolder(tx, house, "usr_kari", 10); err != nil || n != 1 {
+				t.Errorf("EraseHolder = %d, %v; want 1", n, err)
+			}
+			return nil
+		})
+		if _, err := inventory.HoldByID(d.Read(t.Context()), house, h.ID, "usr_kari"); !problem.Is(err, "hold_not_found") {
+			t.Errorf("the hold of who was erased = %v, want hold_not_found", err)
+		}
+		if got, err := inventory.HoldByID(d.Read(t.Context()), house, h.ID, ""); err != nil || got.Holder != "" || got.Status != inventory.HoldActive {
+			t.Errorf("the organisation sees %+v, %v; want an active hold of nobody", got, err)
+		}
+		if _, err := s.convert(h); err != nil {
+			t.Errorf("convert: %v", err)
+		}
+		s.audit(t)
+	})
+}

@@ -384,6 +384,8 @@ func byNo(tx *db.Tx, org, listing int64) (*Pick, error) {
 // unclaim takes units away from an order, or with minus its number from a hold, and leaves them free.
 func (p *Pick) unclaim(tx *db.Tx, org, owner int64, ordinals []int) (Listing, error) {
 	l := p.Listing
+	// Whoever claims next looks for gaps anew, which sends these rows first: rows of different bulk statements may change places.
+	tx.Forget(knownGaps{l.No})
 	claims, gaps := make([][]any, len(ordinals)), make([][]any, len(ordinals))
 	for i, o := range ordinals {
 		claims[i], gaps[i] = []any{l.No, o, owner}, []any{l.No, o, org}
@@ -394,10 +396,8 @@ func (p *Pick) unclaim(tx *db.Tx, org, owner int64, ordinals []int) (Listing, er
 	}
 	if l.Held+l.Sold > len(ordinals) {
 		err = tx.Bulk(insertGaps, gaps)
-		tx.Forget(knownGaps{l.No})
 	} else { // all is free again
 		l.highWater = 0
-		tx.Forget(knownGaps{l.No})
 		err = tx.Later(`DELETE FROM gaps WHERE listing_no = $1`, l.No)
 	}
 	if err != nil {
