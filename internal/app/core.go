@@ -154,7 +154,7 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.Endpoints.Follow(c.Ledger)
-	c.Events = event.New(c.Ledger, order.Exists)
+	c.Events = event.New(c.Ledger, bespoken)
 	c.Stock = inventory.New(c.Ledger)
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
@@ -162,6 +162,15 @@ func (c *Core) open(ctx context.Context) error {
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil
+}
+
+// bespoken tells whether an event has ever had an order, or has a hold that may become one.
+func bespoken(q db.Querier, org, eventNo int64) (bool, error) {
+	ordered, err := order.Exists(q, org, eventNo)
+	if err != nil || ordered {
+		return ordered, err
+	}
+	return inventory.Holding(q, org, eventNo)
 }
 
 // checkKey compares the master key's fingerprint with the database's, which takes the first it sees.

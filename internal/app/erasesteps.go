@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
@@ -312,6 +313,9 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 	}
 	member := role != "" || len(credentials)+len(links) > 0
 	done.Member = done.Member || member
+	if err := eraseHolder(tx, o, e.user.ID); err != nil {
+		return err
+	}
 	if err := e.Apps.Erase(tx, o, e.user.No, e.by); err != nil {
 		return err
 	}
@@ -334,6 +338,20 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		return nil // erased before
 	}
 	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": e.account, "orders": len(e.buys[o])}))
+}
+
+// eraseHolder blanks whose holds they were. What of them is active expires.
+func eraseHolder(tx *db.Tx, o int64, user id.User) error {
+	if user == "" {
+		return nil
+	}
+	for n := together; n == together; {
+		var err error
+		if n, err = inventory.EraseHolder(tx, o, string(user), together); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // everywhere takes away what belongs to no organisation, the account where it is to go.

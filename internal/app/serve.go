@@ -72,6 +72,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	for _, f := range c.followers() {
 		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
 	}
+	parts.Go(func() { c.sweepHolds(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	done := make(chan error, 1)

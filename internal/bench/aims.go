@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all

@@ -91,6 +91,15 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 			}
 			continue
 		}
+		if x.Sale != nil {
+			if x.Sale.Ordered == 0 || x.Sale.Oversold+x.Sale.Failed+x.Sale.Throttled+x.Sale.Other != 0 || x.Sale.Order == nil || (x.Part == "onsale") != (x.Sale.Hold != nil) {
+				t.Errorf("%s: %+v", name, x.Sale)
+			}
+			if sellsOut := x.Part == "onsale" || strings.Contains(x.Case, "sells out"); sellsOut != (x.Sale.SoldOut > 0) || sellsOut && x.Sale.Ordered != 5 {
+				t.Errorf("%s: %d ordered, %d were told that it is sold out", name, x.Sale.Ordered, x.Sale.SoldOut)
+			}
+			continue
+		}
 		if want := x.Accepted * int64(x.Endpoints); x.Restart == nil && (x.Accepted == 0 || x.Delivered != want) {
 			t.Errorf("%s: %d accepted for %d endpoints and %d delivered", name, x.Accepted, x.Endpoints, x.Delivered)
 		}
@@ -107,6 +116,8 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"ten, plain", "ten, durable", "ten, sqlite",
 		"hanging, ten answer, sqlite", "hanging, one of ten hangs, sqlite", "hanging, one hangs, one fails, sqlite",
 		"orders, sqlite",
+		"hot, a listing with stock for all, sqlite", "hot, a ticket type with stock for all, sqlite", "hot, a ticket type that sells out, sqlite",
+		"onsale, 14 reservations in 150ms, 4 connections, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
 		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
 	}

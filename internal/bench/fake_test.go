@@ -42,6 +42,8 @@ func stagedoor(args []string) error {
 		return bench.Floor(context.Background(), args[1:], os.Stdout)
 	case "serve":
 		return serveFake(args[1:])
+	case "audit":
+		return nil
 	case "org", "key", "endpoint", "client":
 		return furnishFake(args[0], args[2:])
 	}
@@ -128,6 +130,7 @@ type fake struct {
 	client    *http.Client
 	mu        sync.Mutex // guards the fields below
 	next      int
+	stock     int
 	reads     int
 	tokens    int
 	log, done *os.File
@@ -212,6 +215,14 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/inventory":
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"listingId":"674e1234567890abcdef1234"}`)
+	case strings.HasSuffix(r.URL.Path, "/ticket-types"):
+		_, _ = fmt.Sscanf(string(body[bytes.Index(body, []byte(`"quantity"`)):]), `"quantity":%d`, &s.stock)
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"ticketTypeId":"tty_1","listingId":"674e1234567890abcdef1234"}`)
+	case r.URL.Path == "/api/v1/holds":
+		s.sell(w, `{"id":"hld_06fvnz7c6wyr1c2k2y0gqk4w3g"}`)
+	case r.URL.Path == "/api/v1/orders" && bytes.Contains(body, []byte("tty_1")):
+		s.sell(w, `{}`)
 	case r.URL.Path == "/api/v1/orders":
 		s.accept(w, http.StatusCreated, `{"event":"order.confirmed","order":%s,"timestamp":%q}`, body, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 	case r.URL.Path == "/api/v1/messages":
@@ -221,6 +232,18 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// sell answers for one ticket, as long as there are any.
+func (s *fake) sell(w http.ResponseWriter, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stock--; s.stock < 0 {
+		http.Error(w, "sold out", http.StatusConflict)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	fmt.Fprint(w, answer)
 }
 
 // serveReaders answers what needs no key: the token endpoint, those who come with a token, and whoever wants to know how long they took.

@@ -16,6 +16,8 @@ const (
 	partOrders     = "orders"     // orders instead of messages
 	partOld        = "old"        // with many old deliveries in the tables
 	partTokens     = "tokens"     // reading with access tokens
+	partHot        = "hot"        // orders for one event, and nothing else
+	partOnSale     = "onsale"     // holds and orders, as they came at a real on-sale, and many more of them
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -26,7 +28,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -42,6 +44,10 @@ type plan struct {
 	reading    load
 	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
+	stock      int64         // tickets of the sales that sell out
+	curve      []int         // reservations in each second of the on-sale
+	hurry      int           // how many seconds of the curve go by in one
+	crowd      int           // connections of the on-sale
 	hold       time.Duration // how long the receiver is silent before the server is killed
 	settle     time.Duration // after the last arrival, for the outcomes to be written down
 	drain      time.Duration // the longest wait for a backlog
@@ -51,7 +57,8 @@ func fullPlan() plan {
 	return plan{
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
-		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
+		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256,
+		old: 1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -62,7 +69,17 @@ func quickPlan() plan {
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
 	p.hanging, p.reading = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second)
 	p.old = 50_000
+	p.stock, p.curve, p.hurry = 2_000, times(rushCurve, 10), 4
 	return p
+}
+
+// times makes a curve n times as high.
+func times(curve []int, n int) []int {
+	higher := make([]int, len(curve))
+	for i, v := range curve {
+		higher[i] = v * n
+	}
+	return higher
 }
 
 // load is what publishers do: as many requests as are answered, or so many a second, whether or not they are.

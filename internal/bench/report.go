@@ -65,6 +65,7 @@ type Result struct {
 	OfFloor float64 `json:"ofDurableFloor,omitempty"`
 
 	Check   *Check   `json:"check,omitempty"`
+	Sale    *Sale    `json:"sale,omitempty"`
 	Restart *Restart `json:"restart,omitempty"`
 }
 
@@ -98,7 +99,7 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens || x.Sale != nil {
 			continue
 		}
 		part := partThroughput

@@ -46,6 +46,8 @@ var titles = map[string]string{
 	partTen:        "Messages of 1 KiB, ten endpoints",
 	partHanging:    "Ten endpoints, of which some are sick; the figures are of the eight others",
 	partOrders:     "Orders, one portal endpoint",
+	partHot:        "Orders for one event, no endpoint",
+	partOnSale:     "An on-sale: holds that become orders",
 	partOld:        "With old deliveries in the tables",
 	partTokens:     "GET /api/v1/events with an access token",
 	partRestart:    "SIGKILL and restart",
@@ -60,6 +62,8 @@ func (r *Report) part(out *strings.Builder, part string) {
 			rows = append(rows, x.restartRow())
 		case partTokens:
 			rows = append(rows, x.tokensRow())
+		case partHot, partOnSale:
+			rows = append(rows, x.saleRow())
 		default:
 			rows = append(rows, x.row())
 		}
@@ -70,6 +74,12 @@ func (r *Report) part(out *strings.Builder, part string) {
 	fmt.Fprintf(out, "\n## %s\n\n", titles[part])
 	if part == partRestart {
 		table(out, []string{"arm", "accepted", "backlog", "ready s", "last delivery s", "dup", "lost"}, rows)
+		return
+	}
+	if part == partHot || part == partOnSale {
+		table(out, []string{
+			"arm", "load", "orders/s", "ordered", "stock", "sold out", "429", "failed", "hold", "order", "CPU ms/order", "of it database", "oversold",
+		}, rows)
 		return
 	}
 	if part == partTokens {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
@@ -97,6 +98,8 @@ type Patch struct {
 	Region      *string
 	Country     *string
 	Currency    *money.Currency
+	OnSaleAt    *time.Time // zero for no bound
+	OffSaleAt   *time.Time
 	Status      *Status
 }
 
@@ -115,6 +118,8 @@ func (p Patch) apply(in *Input) {
 	set(&in.Region, p.Region)
 	set(&in.Country, p.Country)
 	set(&in.Currency, p.Currency)
+	set(&in.OnSaleAt, p.OnSaleAt)
+	set(&in.OffSaleAt, p.OffSaleAt)
 	set(&in.Status, p.Status)
 }
 
@@ -241,7 +246,7 @@ func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) e
 	}
 	if ordered {
 		return problem.New(problem.Conflict, "event_has_orders",
-			"The event has orders, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
+			"The event has orders or holds, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
 	}
 	e.forget(tx, org)
 	// The row stays, for its number is in listings and facts. "~" is in no event's id, so the id is free again.

@@ -41,7 +41,24 @@ func (e *Event) fill(in Input) error {
 		f.Add("/currency", "invalid", "%q is not a currency; use a code of ISO 4217 such as EUR.", clip(string(e.Currency)))
 	}
 	e.fillTimes(&f, in)
+	e.OnSaleAt, e.OffSaleAt = in.OnSaleAt.UTC().Truncate(time.Microsecond), in.OffSaleAt.UTC().Truncate(time.Microsecond)
+	CheckWindow(&f, e.OnSaleAt, e.OffSaleAt)
 	return f.Err()
+}
+
+// CheckWindow notes what is wrong with the instants between which something is sold; zero is no bound.
+func CheckWindow(f *problem.Fields, from, until time.Time) {
+	for _, bound := range []struct {
+		pointer string
+		at      time.Time
+	}{{"/onSaleAt", from}, {"/offSaleAt", until}} {
+		if !bound.at.IsZero() && (bound.at.Year() < 1970 || bound.at.Year() > 9999) {
+			f.Add(bound.pointer, "out_of_range", "Give an instant from 1970 to 9999, or none.")
+		}
+	}
+	if !until.IsZero() && !until.After(from) {
+		f.Add("/offSaleAt", "before_start", "The sale ends before it begins.")
+	}
 }
 
 func (e *Event) fillTimes(f *problem.Fields, in Input) {
@@ -95,7 +112,7 @@ func (e Event) input() Input {
 		ID: e.ID, Name: e.Name, Description: e.Description, Category: e.Category, URL: e.URL, Online: e.Online,
 		StartLocal: e.StartLocal, EndLocal: e.EndLocal, Timezone: e.Timezone, AllDay: e.AllDay,
 		Venue: e.Venue.Name, City: e.Venue.City, Region: e.Venue.Region, Country: e.Venue.Country,
-		Currency: e.Currency, Status: e.Status,
+		Currency: e.Currency, OnSaleAt: e.OnSaleAt, OffSaleAt: e.OffSaleAt, Status: e.Status,
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 // Event is a live event.
@@ -43,6 +44,8 @@ type Event struct {
 	PreviousStart time.Time // before the last change of date; zero when there was none
 	Venue         Venue
 	Currency      money.Currency
+	OnSaleAt      time.Time // from then on orders are taken; zero for from the publication on
+	OffSaleAt     time.Time // and until then, excluded; zero for until the end
 	Status        Status
 	Version       int64 // 1 and growing
 	CreatedAt     time.Time
@@ -64,8 +67,41 @@ const (
 // Layout is the form of wall clocks, for [time.Parse].
 const Layout = "2006-01-02T15:04:05"
 
-// OnSale tells whether orders are taken at t: the event is published and has not ended.
-func (e Event) OnSale(t time.Time) bool { return e.Status == Published && t.Before(e.EndsAt) }
+// OnSale tells whether orders are taken at t: see [Event.Sells].
+func (e Event) OnSale(t time.Time) bool { return e.Sells(t) == nil }
+
+// Sells tells why nothing of the event is sold at t, or nil: it fails as [Event.Takes] does, with not_on_sale_yet, which names the instant, and with
+// sale_ended.
+func (e Event) Sells(t time.Time) error {
+	if err := e.Takes(t); err != nil {
+		return err
+	}
+	return Window(t, e.OnSaleAt, e.OffSaleAt)
+}
+
+// Takes tells why the event takes no orders at t at all, or nil: event_cancelled, and event_not_on_sale where it is not published, or over.
+func (e Event) Takes(t time.Time) error {
+	switch {
+	case e.Status == Published && t.Before(e.EndsAt):
+		return nil
+	case e.Status == Cancelled:
+		return problem.New(problem.Conflict, "event_cancelled", "The event is cancelled; nothing is sold for it any more.")
+	case e.Status == Published:
+		return problem.New(problem.Conflict, "event_not_on_sale", "The event is over.")
+	}
+	return problem.New(problem.Conflict, "event_not_on_sale", "The event is %s; orders are taken while it is published.", e.Status)
+}
+
+// Window tells why nothing is sold at t of what is sold from one instant on and until another, zero for no bound: not_on_sale_yet and sale_ended.
+func Window(t, from, until time.Time) error {
+	switch {
+	case t.Before(from):
+		return problem.New(problem.Conflict, "not_on_sale_yet", "The sale begins at %s; come back then.", fact.Instant(from))
+	case !until.IsZero() && !t.Before(until):
+		return problem.New(problem.Conflict, "sale_ended", "The sale ended at %s.", fact.Instant(until))
+	}
+	return nil
+}
 
 // Ledger is where facts are written down.
 type Ledger interface {
@@ -101,5 +137,7 @@ type Input struct {
 	Region      string
 	Country     string
 	Currency    money.Currency // the organisation's when empty
-	Status      Status         // Published when empty, or Draft
+	OnSaleAt    time.Time      // zero for no bound, like OffSaleAt, which lies behind it
+	OffSaleAt   time.Time
+	Status      Status // Published when empty, or Draft
 }

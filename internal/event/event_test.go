@@ -249,3 +249,22 @@ func TestSnapshotIsAContract(t *testing.T) {
 	}
 	golden(t, "snapshot.json", append(got, '\n'))
 }
+
+func TestSalesHaveABeginningAndAnEnd(t *testing.T) {
+	from, until := time.Date(2027, 3, 1, 10, 0, 0, 0, time.UTC), time.Date(2027, 4, 1, 10, 0, 0, 0, time.UTC)
+	e := event.Event{Status: event.Published, EndsAt: until.AddDate(1, 0, 0), OnSaleAt: from, OffSaleAt: until}
+	for _, c := range []struct {
+		at   time.Time
+		code string
+	}{
+		{from.Add(-time.Nanosecond), "not_on_sale_yet"}, {from, ""}, {until.Add(-time.Nanosecond), ""}, {until, "sale_ended"}, {e.EndsAt, "event_not_on_sale"},
+	} {
+		err := e.Sells(c.at)
+		if c.code == "" && err != nil || c.code != "" && !problem.Is(err, c.code) || e.OnSale(c.at) != (err == nil) {
+			t.Errorf("Sells(%v) = %v, want %q", c.at, err, c.code)
+		}
+	}
+	if err := e.Sells(from.Add(-time.Second)); !strings.Contains(err.Error(), "2027-03-01T10:00:00.000Z") {
+		t.Errorf("before the sale: %v, want the instant of its beginning", err)
+	}
+}

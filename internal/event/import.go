@@ -82,6 +82,7 @@ func (in *Input) keep(old Event) {
 	in.URL = cmp.Or(in.URL, was.URL)
 	in.Timezone = cmp.Or(in.Timezone, was.Timezone)
 	in.Currency = cmp.Or(in.Currency, was.Currency)
+	in.OnSaleAt, in.OffSaleAt = cmp.Or(in.OnSaleAt, was.OnSaleAt), cmp.Or(in.OffSaleAt, was.OffSaleAt)
 	if in.Venue == "" && in.City == "" && in.Region == "" && in.Country == "" && !in.Online {
 		in.Venue, in.City, in.Region, in.Country = was.Venue, was.City, was.Region, was.Country
 	}

@@ -1,6 +1,8 @@
 package event
 
 import (
+	"time"
+
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -27,6 +29,8 @@ type Snapshot struct {
 	Region        string         `json:"region,omitempty"`
 	Country       string         `json:"country,omitempty"`
 	Currency      money.Currency `json:"currency"`
+	OnSaleAt      *fact.Instant  `json:"onSaleAt,omitempty"`
+	OffSaleAt     *fact.Instant  `json:"offSaleAt,omitempty"`
 	Status        Status         `json:"status"`
 	Version       int64          `json:"version"`
 	CreatedAt     fact.Instant   `json:"createdAt"`
@@ -46,11 +50,17 @@ func (e Event) Snapshot() Snapshot {
 		Currency: e.Currency, Status: e.Status, Version: e.Version,
 		CreatedAt: fact.Instant(e.CreatedAt), UpdatedAt: fact.Instant(e.UpdatedAt),
 	}
-	if !e.PreviousStart.IsZero() {
-		previous := fact.Instant(e.PreviousStart)
-		s.PreviousStart = &previous
-	}
+	s.PreviousStart, s.OnSaleAt, s.OffSaleAt = orNil(e.PreviousStart), orNil(e.OnSaleAt), orNil(e.OffSaleAt)
 	return s
+}
+
+// orNil is the instant, nil for the zero time.
+func orNil(t time.Time) *fact.Instant {
+	if t.IsZero() {
+		return nil
+	}
+	i := fact.Instant(t)
+	return &i
 }
 
 // differences names the fields of the snapshot that the event's owner changed.
@@ -74,6 +84,8 @@ func differences(old, e Event) []string {
 		{"region", e.Venue.Region != old.Venue.Region},
 		{"country", e.Venue.Country != old.Venue.Country},
 		{"currency", e.Currency != old.Currency},
+		{"onSaleAt", !e.OnSaleAt.Equal(old.OnSaleAt)},
+		{"offSaleAt", !e.OffSaleAt.Equal(old.OffSaleAt)},
 		{"status", e.Status != old.Status},
 	} {
 		if f.different {

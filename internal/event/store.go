@@ -12,9 +12,9 @@ import (
 
 const (
 	row = `event_no, org_id, id, name, description, category, url, online, venue_id, start_local, end_local, timezone, all_day, starts_at,
-		ends_at, previous_start, currency, status, version, created_at, updated_at`
+		ends_at, previous_start, currency, on_sale_at, off_sale_at, status, version, created_at, updated_at`
 	columns = `e.event_no, e.id, e.name, e.description, e.category, e.url, e.online, e.start_local, e.end_local, e.timezone, e.all_day,
-		e.starts_at, e.ends_at, e.previous_start, e.currency, e.status, e.version, e.created_at, e.updated_at,
+		e.starts_at, e.ends_at, e.previous_start, e.currency, e.on_sale_at, e.off_sale_at, e.status, e.version, e.created_at, e.updated_at,
 		v.venue_id, v.name, v.city, v.region, v.country`
 	// Only the event's row is locked: a venue is shared by many.
 	locked = `WITH e AS (SELECT ` + row + ` FROM events WHERE org_id = $1 AND status <> 'deleted' AND `
@@ -83,22 +83,36 @@ func found(e Event, err error) (Event, error) {
 func scan(r db.Rows) (Event, error) {
 	var e Event
 	var starts, ends, created, updated int64
-	var previous, venue *int64
+	var previous, onSale, offSale, venue *int64
 	var place [4]*string
 	err := r.Scan(&e.No, &e.ID, &e.Name, &e.Description, &e.Category, &e.URL, &e.Online, &e.StartLocal, &e.EndLocal, &e.Timezone, &e.AllDay,
-		&starts, &ends, &previous, &e.Currency, &e.Status, &e.Version, &created, &updated,
+		&starts, &ends, &previous, &e.Currency, &onSale, &offSale, &e.Status, &e.Version, &created, &updated,
 		&venue, &place[0], &place[1], &place[2], &place[3])
 	if err != nil {
 		return Event{}, err
 	}
 	e.StartsAt, e.EndsAt, e.CreatedAt, e.UpdatedAt = moment(starts), moment(ends), moment(created), moment(updated)
-	if previous != nil {
-		e.PreviousStart = moment(*previous)
-	}
+	e.PreviousStart, e.OnSaleAt, e.OffSaleAt = orZero(previous), orZero(onSale), orZero(offSale)
 	if venue != nil {
 		e.Venue = Venue{ID: *venue, Name: *place[0], City: *place[1], Region: *place[2], Country: *place[3]}
 	}
 	return e, nil
+}
+
+// orZero and orNull are between the zero time and NULL.
+func orZero(micros *int64) time.Time {
+	if micros == nil {
+		return time.Time{}
+	}
+	return moment(*micros)
+}
+
+func orNull(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	micros := t.UnixMicro()
+	return &micros
 }
 
 func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
@@ -110,11 +124,12 @@ func (e *Event) insert(tx *db.Tx, org int64) error {
 	}
 	no, err := db.One(tx, db.Value[int64], `
 		INSERT INTO events (org_id, id, name, description, category, url, online, venue_id, start_local, end_local, timezone, all_day,
-			starts_at, ends_at, currency, status, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+			starts_at, ends_at, currency, status, version, created_at, updated_at, on_sale_at, off_sale_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 		ON CONFLICT DO NOTHING RETURNING event_no`,
 		org, e.ID, e.Name, e.Description, e.Category, e.URL, e.Online, e.Venue.orNull(), e.StartLocal, e.EndLocal, e.Timezone, e.AllDay,
-		e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), e.Currency, e.Status, e.Version, e.CreatedAt.UnixMicro(), e.UpdatedAt.UnixMicro())
+		e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), e.Currency, e.Status, e.Version, e.CreatedAt.UnixMicro(), e.UpdatedAt.UnixMicro(),
+		orNull(e.OnSaleAt), orNull(e.OffSaleAt))
 	if errors.Is(err, db.ErrNoRow) {
 		return errExists(e.ID)
 	}
@@ -135,19 +150,14 @@ func (e *Event) update(tx *db.Tx, org int64) error {
 	if err := e.Venue.settle(tx, org); err != nil {
 		return err
 	}
-	var previous *int64
-	if !e.PreviousStart.IsZero() {
-		micros := e.PreviousStart.UnixMicro()
-		previous = &micros
-	}
 	_, err := tx.Exec(`
 		UPDATE events SET name = $1, description = $2, category = $3, url = $4, online = $5, venue_id = $6, start_local = $7, end_local = $8,
 			timezone = $9, all_day = $10, starts_at = $11, ends_at = $12, previous_start = $13, currency = $14, status = $15,
-			version = $16, updated_at = $17
-		WHERE org_id = $18 AND event_no = $19`,
+			version = $16, updated_at = $17, on_sale_at = $18, off_sale_at = $19
+		WHERE org_id = $20 AND event_no = $21`,
 		e.Name, e.Description, e.Category, e.URL, e.Online, e.Venue.orNull(), e.StartLocal, e.EndLocal,
-		e.Timezone, e.AllDay, e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), previous, e.Currency, e.Status,
-		e.Version, e.UpdatedAt.UnixMicro(), org, e.No)
+		e.Timezone, e.AllDay, e.StartsAt.UnixMicro(), e.EndsAt.UnixMicro(), orNull(e.PreviousStart), e.Currency, e.Status,
+		e.Version, e.UpdatedAt.UnixMicro(), orNull(e.OnSaleAt), orNull(e.OffSaleAt), org, e.No)
 	if err != nil {
 		return fmt.Errorf("update event %s: %w", e.ID, err)
 	}

@@ -74,6 +74,7 @@ func Native() []Kind {
 		TicketTransferred, EndpointPinged, EndpointFailing, EndpointDisabled, EndpointRecovered, TicketTransferOffered, TicketTransferDeclined,
 		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
 		StampAwarded, StampRevoked,
+		HoldPlaced, HoldExpired, HoldReleased,
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // goes on meanwhile makes no difference.
 func Audit(q db.Querier) ([]string, error) {
 	var all []string
-	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools} {
+	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds} {
 		found, err := check(q)
 		if err != nil {
 			return nil, fmt.Errorf("audit inventory: %w", err)
@@ -39,11 +39,19 @@ func auditClaims(q db.Querier) ([]string, error) {
 	return db.All(q, func(r db.Rows) (string, error) {
 		var order, listing, ordinal int64
 		err := r.Scan(&order, &listing, &ordinal)
-		return fmt.Sprintf("Order number %d claims unit %d of listing number %d, which is free, or not of that event and organisation.", order, ordinal, listing), err
+		return fmt.Sprintf("%s claims unit %d of listing number %d, which is free, or not of that event and organisation.", owner(order), ordinal, listing), err
 	}, `SELECT c.order_no, c.listing_no, c.ordinal FROM claims c LEFT JOIN listings l ON l.listing_no = c.listing_no
 			LEFT JOIN gaps g ON g.listing_no = c.listing_no AND g.ordinal = c.ordinal
 		WHERE l.listing_no IS NULL OR l.event_no <> c.event_no OR l.org_id <> c.org_id OR g.ordinal IS NOT NULL
 			OR c.ordinal >= l.high_water OR l.section <> c.section OR l.row_name <> c.row_name OR (l.seats IS NULL) <> (c.seat IS NULL)`)
+}
+
+// owner says whose a claim is.
+func owner(no int64) string {
+	if no < 0 {
+		return fmt.Sprintf("Hold number %d", -no)
+	}
+	return fmt.Sprintf("Order number %d", no)
 }
 
 // auditSeats compares the labels of claims with those of their listings.
@@ -55,7 +63,7 @@ func auditSeats(q db.Querier) ([]string, error) {
 		var seat string
 		l, err := scanWith(r, &order, &ordinal, &seat)
 		if err == nil && (ordinal >= len(l.Seats) || l.Seats[ordinal] != seat) {
-			all = append(all, fmt.Sprintf("Order number %d claims seat %s of listing %s, which has another label there.", order, seat, l.ID))
+			all = append(all, fmt.Sprintf("%s claims seat %s of listing %s, which has another label there.", owner(order), seat, l.ID))
 		}
 		return struct{}{}, err
 	}, `SELECT `+columns+`, c.order_no, c.ordinal, c.seat FROM claims c JOIN listings l ON l.listing_no = c.listing_no WHERE c.seat IS NOT NULL
@@ -77,9 +85,90 @@ func auditPools(q db.Querier) ([]string, error) {
 				COALESCE(s.listings, 0) AS listings, COALESCE(s.a, 0) AS a, COALESCE(s.b, 0) AS b, COALESCE(s.c, 0) AS c, COALESCE(s.d, 0) AS d
 			FROM pools p FULL JOIN (
 				SELECT l.event_no, count(*) AS listings, `+shareSQL+` FROM listings l GROUP BY l.event_no) AS s ON s.event_no = p.event_no) AS x
-		WHERE x.capacity <> x.a OR x.held <> x.b OR x.sold <> x.c OR x.blocked <> x.d
+		WHERE NOT EXISTS (SELECT 1 FROM ticket_types t WHERE t.event_no = x.event_no) AND (x.capacity <> x.a OR x.held <> x.b OR x.sold <> x.c OR x.blocked <> x.d
 			OR x.exhausted = TRUE AND x.capacity - x.held - x.sold - x.blocked > 0
-			OR x.exhausted = FALSE AND x.capacity - x.held - x.sold - x.blocked = 0 AND x.held = 0 AND x.sold > 0`)
+			OR x.exhausted = FALSE AND x.capacity - x.held - x.sold - x.blocked = 0 AND x.held = 0 AND x.sold > 0)`)
+}
+
+// auditTypes does what auditPools does for events with ticket types: their pools tell what of them is free.
+func auditTypes(q db.Querier) ([]string, error) {
+	type key struct{ org, event int64 }
+	events, err := db.All(q, func(r db.Rows) (k key, err error) { return k, r.Scan(&k.org, &k.event) }, `SELECT DISTINCT org_id, event_no FROM ticket_types`)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, k := range events {
+		types, err := loadPrimary(q, k.org, k.event)
+		if err != nil {
+			return nil, err
+		}
+		is, _, err := poolOf(q, k.org, k.event)
+		if err != nil {
+			return nil, err
+		}
+		listings, err := db.All(q, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.event_no = $2 AND l.type_id IS NULL`, k.org, k.event)
+		if err != nil {
+			return nil, err
+		}
+		settled := types.clone()
+		settled.settle()
+		for i, t := range types.types {
+			if want := settled.types[i].Listing.Status; t.Listing.Status != want {
+				all = append(all, fmt.Sprintf("Ticket type %s is %s and should be %s.", t.ID, t.Listing.Status, want))
+			}
+		}
+		want := pool{exhausted: is.exhausted}.with(pool{}, types.share())
+		for _, l := range listings {
+			want = want.with(pool{}, l.share())
+		}
+		if want.exhausted = want.free() == 0 && want.held == 0 && want.sold > 0 || is.exhausted && want.free() == 0; is != want {
+			all = append(all, fmt.Sprintf("The pool of event number %d says %+v; its ticket types and listings add up to %+v.", k.event, is, want))
+		}
+	}
+	return all, nil
+}
+
+// auditNamed compares named pools with the types that draw on them.
+func auditNamed(q db.Querier) ([]string, error) {
+	return db.All(q, func(r db.Rows) (string, error) {
+		var event int64
+		var name string
+		var held, sold, wantHeld, wantSold int
+		err := r.Scan(&event, &name, &held, &sold, &wantHeld, &wantSold)
+		return fmt.Sprintf("The pool %s of event number %d says %d held, %d sold; the types that draw on it add up to %d, %d.", name, event, held, sold, wantHeld, wantSold), err
+	}, `SELECT * FROM (
+			SELECT n.event_no, n.name, n.held, n.sold, CAST(COALESCE(SUM(l.held), 0) AS BIGINT) AS a, CAST(COALESCE(SUM(l.sold), 0) AS BIGINT) AS b
+			FROM named_pools n LEFT JOIN draws d ON d.pool_no = n.pool_no LEFT JOIN listings l ON l.listing_no = d.listing_no
+			GROUP BY n.pool_no, n.event_no, n.name, n.held, n.sold) AS x
+		WHERE x.held <> x.a OR x.sold <> x.b`)
+}
+
+// auditHolds compares what listings say is held with the holds that are active, and these with their claims.
+func auditHolds(q db.Querier) ([]string, error) {
+	all, err := db.All(q, func(r db.Rows) (string, error) {
+		var listing string
+		var held, want int
+		err := r.Scan(&listing, &held, &want)
+		return fmt.Sprintf("Listing %s says %d held; its active holds add up to %d.", listing, held, want), err
+	}, `SELECT * FROM (
+			SELECT l.id, l.held, COALESCE(h.n, 0) AS want FROM listings l LEFT JOIN (
+				SELECT listing_no, CAST(SUM(quantity) AS BIGINT) AS n FROM holds WHERE status = 'active' GROUP BY listing_no) AS h ON h.listing_no = l.listing_no) AS x
+		WHERE x.held <> x.want`)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := db.All(q, func(r db.Rows) (string, error) {
+		var owns int64
+		var n, want int
+		err := r.Scan(&owns, &n, &want)
+		return fmt.Sprintf("%s has %d claims and should have %d.", owner(owns), n, want), err
+	}, `SELECT * FROM (
+			SELECT COALESCE(c.order_no, -h.hold_no) AS owner, COALESCE(c.n, 0) AS n, COALESCE(h.quantity, 0) AS want
+			FROM (SELECT order_no, count(*) AS n FROM claims WHERE order_no < 0 GROUP BY order_no) AS c
+			FULL JOIN (SELECT hold_no, quantity FROM holds WHERE status = 'active') AS h ON c.order_no = -h.hold_no) AS x
+		WHERE x.n <> x.want`)
+	return append(all, claims...), err
 }
 
 // Sold returns how many units each listing says are sold, by the listing's number, for audits of others.

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -45,7 +44,7 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if err := l.checkSeatsFree(tx, org); err != nil {
 		return Listing{}, err
 	}
-	pool, exists, err := poolOf(tx, org, ev.No)
+	pool, err := s.openPool(tx, org, ev)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -53,14 +52,7 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if err := l.insert(tx, org); err != nil {
 		return Listing{}, err
 	}
-	if !exists {
-		err := tx.Later(`INSERT INTO pools (event_no, org_id, capacity, held, sold, blocked, exhausted) VALUES ($1, $2, 0, 0, 0, 0, FALSE)`,
-			ev.No, org)
-		if err != nil {
-			return Listing{}, fmt.Errorf("open pool of event %s: %w", ev.ID, err)
-		}
-	}
-	if err := s.move(tx, org, ev, pool, Listing{}, l); err != nil {
+	if err := s.move(tx, org, ev, pool, Listing{}.share(), l.share()); err != nil {
 		return Listing{}, err
 	}
 	return l, s.tell(tx, org, l, nil)
@@ -94,12 +86,23 @@ func (in Input) listing(ev event.Event) (Listing, error) {
 }
 
 // Update changes a listing. It fails with listing_not_found, version_mismatch, invalid_transition, listing_below_sold when Total would
-// fall below what is held and sold, listing_has_sales (of section, row and seats that are sold), seat_taken, listing_held, and field
-// errors.
+// fall below what is held and sold, listing_has_sales (of section, row and seats that are sold), seat_taken, listing_held,
+// listing_of_ticket_type, and field errors.
 func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listing, error) {
 	ev, before, err := lock(tx, org, listing)
 	if err != nil {
 		return Listing{}, err
+	}
+	if before.Type != "" {
+		return Listing{}, problem.New(problem.Conflict, "listing_of_ticket_type", "This is the listing of the ticket type %s; change that instead.", before.Type)
+	}
+	if before.Held > 0 {
+		if err := s.freeListing(tx, org, ev, before.No); err != nil {
+			return Listing{}, err
+		}
+		if before, err = ByID(tx, org, listing); err != nil {
+			return Listing{}, err
+		}
 	}
 	if p.Version != 0 && p.Version != before.Version {
 		return Listing{}, problem.New(problem.Precondition, "version_mismatch",
@@ -127,7 +130,7 @@ func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listi
 	if err := l.update(tx, org); err != nil {
 		return Listing{}, err
 	}
-	if err := s.move(tx, org, ev, pool, before, l); err != nil {
+	if err := s.move(tx, org, ev, pool, before.share(), l.share()); err != nil {
 		return Listing{}, err
 	}
 	return l, s.tell(tx, org, l, changes)

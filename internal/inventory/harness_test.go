@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,80 @@ func (s *store) take(e id.Event, w inventory.Want) (r inventory.Return, p *inven
 		return s.stock.Take(tx, house, ev, p, s.next)
 	})
 	return r, p, err
+}
+
+func (s *store) hold(in inventory.HoldInput) (h inventory.Hold, err error) {
+	err = s.db.Write(s.t.Context(), "", func(tx *db.Tx) (err error) {
+		h, err = s.stock.Hold(tx, house, in)
+		return err
+	})
+	return h, err
+}
+
+// convert makes an order of a hold.
+func (s *store) convert(h inventory.Hold) (r inventory.Return, err error) {
+	s.next++
+	err = s.db.Write(s.t.Context(), "", func(tx *db.Tx) error {
+		ev, err := event.Lock(tx, house, h.EventID)
+		if err != nil {
+			return err
+		}
+		p, err := s.stock.PickHeld(tx, house, ev, h.ID, "")
+		if err != nil {
+			return err
+		}
+		r = inventory.Return{Order: s.next, Listing: p.Listing.No, Ordinals: p.Ordinals}
+		return s.stock.Take(tx, house, ev, p, s.next)
+	})
+	return r, err
+}
+
+func (s *store) releaseHold(h inventory.Hold) (out inventory.Hold, err error) {
+	err = s.db.Write(s.t.Context(), "", func(tx *db.Tx) (err error) {
+		out, err = s.stock.ReleaseHold(tx, house, h.ID, "")
+		return err
+	})
+	return out, err
+}
+
+// age has the time of a hold be up.
+func (s *store) age(f fail, h inventory.Hold) {
+	f.Helper()
+	s.write(f, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE holds SET expires_at = created_at WHERE id = $1 AND status = 'active'`, h.ID)
+		return err
+	})
+}
+
+// edges expects that the facts since it was asked last tell of the event's edge, if that it is exhausted has changed, and of no other.
+func (s *store) edges(f fail, was, is bool, story string) {
+	f.Helper()
+	var want, got []fact.Kind
+	switch {
+	case is && !was:
+		want = []fact.Kind{fact.PoolExhausted}
+	case was && !is:
+		want = []fact.Kind{fact.PoolReopened}
+	}
+	for _, one := range s.log.facts {
+		if one.Kind == fact.PoolExhausted || one.Kind == fact.PoolReopened {
+			got = append(got, one.Kind)
+		}
+	}
+	s.log.facts = nil
+	if !slices.Equal(got, want) {
+		f.Fatalf("%s, exhausted %v before: the edges are %v, want %v", story, was, got, want)
+	}
+}
+
+// sweep has all holds of an event expire that are due.
+func (s *store) sweep(f fail, e event.Event) (n int) {
+	f.Helper()
+	s.write(f, func(tx *db.Tx) (err error) {
+		n, err = s.stock.ExpireSome(tx, house, e.No, 1000)
+		return err
+	})
+	return n
 }
 
 func (s *store) mustTake(l inventory.Listing, n int) inventory.Return {

@@ -14,6 +14,19 @@
 // claims. Facts: listing.changed when a seller changes a listing that is no draft or its status flips, not for each sale; pool.exhausted
 // when an event that has sold something comes to nothing free and nothing held, and pool.reopened on the way back, on the edges only.
 //
+// A [TicketType] is what an organisation sells itself. It offers its units in a listing of its own, whose section is the type's name, and draws on one or
+// more of the event's named pools ([Pool]): a unit of the type takes one unit of each, so Adult and Child can share a hall. What is free of a type is what
+// is free in the fullest of its pools, and its listing is sold out as soon as nothing is, whoever took it. The event's sums count a type's places in
+// the first of its pools.
+//
+// A [Hold] keeps units for somebody who has not ordered yet. It goes
+//
+//	active → converted | released | expired
+//
+// and each of these is the end. Its places are claimed from the beginning and become the order's as they are. From its end on, a hold can
+// not be converted any more; its units are free for whoever needs them ([Stock.Pick] looks when there are too few), and [Stock.ExpireSome] frees
+// them in any case. Facts: hold.placed, hold.released, hold.expired; what a hold is converted into, the order tells.
+//
 // A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts and
 // paused listings are blocked.
 //
@@ -22,6 +35,8 @@
 package inventory
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -43,7 +58,10 @@ type Listing struct {
 	Total      int      // listed in all
 	Held       int
 	Sold       int
-	Price      money.Amount // of one unit
+	Price      money.Amount  // of one unit
+	Type       id.TicketType // whose units it offers; empty for none
+	Least      int           // of a type: how many an order takes at least and at most; 0 for what the split rule says
+	Most       int
 	SplitRule  Rule
 	Status     Status
 	Version    int64 // 1 and growing, with every sale too
@@ -51,6 +69,8 @@ type Listing struct {
 	UpdatedAt  time.Time
 
 	highWater int // ordinals below are claimed, or were given back
+	room      int // of a type: what is free in all of its pools
+	ceiling   int // of a type: the capacity of its smallest pool
 }
 
 // Free is what is for sale now: nothing unless the listing is active.
@@ -62,10 +82,29 @@ func (l Listing) Free() int {
 }
 
 // left is what is neither held nor sold, for sale or not.
-func (l Listing) left() int { return l.Total - l.Held - l.Sold }
+func (l Listing) left() int {
+	if l.Type != "" {
+		return min(l.Total-l.Held-l.Sold, l.room)
+	}
+	return l.Total - l.Held - l.Sold
+}
+
+// Listed is what is listed in all: of a ticket type no more than its smallest pool has.
+func (l Listing) Listed() int {
+	if l.Type != "" {
+		return min(l.Total, l.ceiling)
+	}
+	return l.Total
+}
 
 // Splits lists the quantities that can be bought now, ascending.
-func (l Listing) Splits() []int { return AllowedQuantities(l.SplitRule, l.Free()) }
+func (l Listing) Splits() []int {
+	all := AllowedQuantities(l.SplitRule, l.Free())
+	if l.Most > 0 {
+		all = slices.DeleteFunc(all, func(n int) bool { return n < l.Least || n > l.Most })
+	}
+	return all
+}
 
 // Status is where a listing stands.
 type Status string
@@ -88,7 +127,10 @@ type Ledger interface {
 // Stock changes listings and what is left of them.
 type Stock struct {
 	ledger Ledger
+
+	mu       sync.Mutex // guards expected
+	expected map[expectedHold]bool
 }
 
 // New makes a stock.
-func New(l Ledger) *Stock { return &Stock{ledger: l} }
+func New(l Ledger) *Stock { return &Stock{ledger: l, expected: map[expectedHold]bool{}} }

@@ -10,7 +10,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/event"
-	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -65,7 +64,16 @@ type world struct {
 	event     event.Event
 	offers    []*offer
 	sales     []sale
+	holds     []*kept
 	exhausted bool
+}
+
+// kept is what a hold has of an offer.
+type kept struct {
+	offer *offer
+	hold  inventory.Hold
+	units []int
+	aged  bool // its time is up
 }
 
 // TestStockAgreesWithItsModel does at random whatever can be done to an event's stock and compares each step with a model in memory.
@@ -81,6 +89,11 @@ func TestStockAgreesWithItsModel(t *testing.T) {
 				"list":    w.list,
 				"take":    w.take,
 				"release": w.release,
+				"hold":    w.hold,
+				"convert": w.convert,
+				"let go":  w.letGo,
+				"age":     w.age,
+				"sweep":   w.sweep,
 				"total":   w.total,
 				"status":  w.status,
 			})
@@ -131,24 +144,8 @@ func (w *world) take(t *rapid.T) {
 	o := w.some(t)
 	n := rapid.IntRange(1, 5).Draw(t, "quantity")
 	r, p, err := w.s.take(w.event.ID, inventory.Want{Listing: o.id, Quantity: n})
-	switch {
-	case o.status != inventory.Active:
-		if !problem.Is(err, "listing_not_on_sale") {
-			t.Fatalf("taking %d of a %s listing = %v, want listing_not_on_sale", n, o.status, err)
-		}
+	if !w.got(t, o, n, err) {
 		return
-	case n > o.left():
-		if !problem.Is(err, "not_enough_tickets") {
-			t.Fatalf("taking %d of %d = %v, want not_enough_tickets", n, o.left(), err)
-		}
-		return
-	case !slices.Contains(inventory.AllowedQuantities(o.rule, o.left()), n):
-		if !problem.Is(err, "split_not_allowed") {
-			t.Fatalf("taking %d of %d with rule %s = %v, want split_not_allowed", n, o.left(), o.rule, err)
-		}
-		return
-	case err != nil:
-		t.Fatalf("taking %d of %d: %v", n, o.left(), err)
 	}
 	if want := o.lowest(n); !slices.Equal(p.Ordinals, want) {
 		t.Fatalf("took %v, want the lowest free, %v", p.Ordinals, want)
@@ -160,6 +157,138 @@ func (w *world) take(t *rapid.T) {
 		}
 	}
 	w.sales = append(w.sales, sale{o, r})
+}
+
+// got judges what came of wanting n units of an offer. What holds kept beyond their time is free where there is too little otherwise.
+func (w *world) got(t *rapid.T, o *offer, n int, err error) bool {
+	left, free := o.left(), []*kept{}
+	if o.status == inventory.Active && n > left {
+		for _, k := range w.holds {
+			if k.offer == o && k.aged {
+				left, free = left+len(k.units), append(free, k)
+			}
+		}
+		if n > left { // nothing is written in vain
+			left, free = o.left(), nil
+		}
+	}
+	switch {
+	case o.status != inventory.Active:
+		if !problem.Is(err, "listing_not_on_sale") {
+			t.Fatalf("taking %d of a %s listing = %v, want listing_not_on_sale", n, o.status, err)
+		}
+		return false
+	case n > left:
+		if !problem.Is(err, "not_enough_tickets") {
+			t.Fatalf("taking %d of %d = %v, want not_enough_tickets", n, left, err)
+		}
+		return false
+	case !slices.Contains(inventory.AllowedQuantities(o.rule, left), n):
+		if !problem.Is(err, "split_not_allowed") {
+			t.Fatalf("taking %d of %d with rule %s = %v, want split_not_allowed", n, left, o.rule, err)
+		}
+		return false
+	case err != nil:
+		t.Fatalf("taking %d of %d: %v", n, left, err)
+	}
+	for _, k := range free {
+		w.drop(k)
+	}
+	return true
+}
+
+// drop forgets a hold whose units are free again.
+func (w *world) drop(k *kept) {
+	for _, ordinal := range k.units {
+		delete(k.offer.taken, ordinal)
+	}
+	w.holds = slices.DeleteFunc(w.holds, func(o *kept) bool { return o == k })
+}
+
+func (w *world) hold(t *rapid.T) {
+	o := w.some(t)
+	n := rapid.IntRange(1, 4).Draw(t, "quantity")
+	h, err := w.s.hold(inventory.HoldInput{Event: w.event.ID, Want: inventory.Want{Listing: o.id, Quantity: n}, Holder: "usr_1"})
+	if !w.got(t, o, n, err) {
+		return
+	}
+	k := &kept{offer: o, hold: h, units: o.lowest(n)}
+	for i, ordinal := range k.units {
+		o.taken[ordinal] = true
+		if o.seated && h.Seats[i] != fmt.Sprint(ordinal+1) {
+			t.Fatalf("unit %d is held as seat %s", ordinal, h.Seats[i])
+		}
+	}
+	w.holds = append(w.holds, k)
+}
+
+func (w *world) someHold(t *rapid.T) *kept {
+	if len(w.holds) == 0 {
+		t.Skip("no hold")
+	}
+	return rapid.SampledFrom(w.holds).Draw(t, "hold")
+}
+
+func (w *world) convert(t *rapid.T) {
+	k := w.someHold(t)
+	r, err := w.s.convert(k.hold)
+	if k.aged {
+		if !problem.Is(err, "hold_expired") {
+			t.Fatalf("converting a hold whose time is up = %v, want hold_expired", err)
+		}
+		return
+	}
+	if err != nil || !slices.Equal(r.Ordinals, k.units) {
+		t.Fatalf("converting a hold of %v gave %v, %v", k.units, r.Ordinals, err)
+	}
+	if _, err := w.s.convert(k.hold); !problem.Is(err, "hold_converted") {
+		t.Fatalf("converting it again = %v, want hold_converted", err)
+	}
+	w.holds = slices.DeleteFunc(w.holds, func(o *kept) bool { return o == k })
+	w.sales = append(w.sales, sale{k.offer, r})
+}
+
+func (w *world) letGo(t *rapid.T) {
+	k := w.someHold(t)
+	want := inventory.HoldReleased
+	if k.aged {
+		want = inventory.HoldExpired
+	}
+	for range 2 { // twice is fine
+		if h, err := w.s.releaseHold(k.hold); err != nil || h.Status != want {
+			t.Fatalf("releasing a hold, aged %v = %s, %v; want %s", k.aged, h.Status, err, want)
+		}
+	}
+	w.drop(k)
+}
+
+func (w *world) age(t *rapid.T) {
+	k := w.someHold(t)
+	w.s.age(t, k.hold)
+	k.aged = true
+}
+
+func (w *world) sweep(t *rapid.T) {
+	want := 0
+	for _, k := range slices.Clone(w.holds) {
+		if k.aged {
+			want++
+			w.drop(k)
+		}
+	}
+	if n := w.s.sweep(t, w.event); n != want {
+		t.Fatalf("%d holds expired, want %d", n, want)
+	}
+}
+
+// held is how many units of an offer holds keep.
+func (w *world) held(o *offer) (n int) {
+	for _, k := range w.holds {
+		if k.offer == o {
+			n += len(k.units)
+		}
+	}
+	return n
 }
 
 func (w *world) release(t *rapid.T) {
@@ -182,6 +311,7 @@ func (w *world) total(t *rapid.T) {
 	if o.seated && n > o.total {
 		p = inventory.Patch{Seats: labels(n)}
 	}
+	w.sweep(t)
 	_, err := w.s.update(o.id, p)
 	soldBehind := false // a seat that would fall off the end
 	for ordinal := range o.taken {
@@ -211,7 +341,14 @@ func (w *world) total(t *rapid.T) {
 func (w *world) status(t *rapid.T) {
 	o := w.some(t)
 	to := rapid.SampledFrom([]inventory.Status{inventory.Active, inventory.Active, inventory.Active, inventory.Paused, inventory.Withdrawn}).Draw(t, "status")
+	w.sweep(t)
 	_, err := w.s.update(o.id, inventory.Patch{Status: &to})
+	if to == inventory.Withdrawn && w.held(o) > 0 {
+		if !problem.Is(err, "listing_held") {
+			t.Fatalf("withdrawing a listing with holds = %v, want listing_held", err)
+		}
+		return
+	}
 	if o.status == inventory.Withdrawn && to != inventory.Withdrawn {
 		if !problem.Is(err, "invalid_transition") {
 			t.Fatalf("withdrawn to %s = %v, want invalid_transition", to, err)
@@ -226,15 +363,16 @@ func (w *world) status(t *rapid.T) {
 
 // agree compares the model with the database, and the facts with the edges.
 func (w *world) agree(t *rapid.T) {
-	free, sold := 0, 0
+	free, sold, held := 0, 0, 0
 	for _, o := range w.offers {
 		l := w.s.byID(t, o.id)
-		if l.Total != o.total || l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() {
+		if l.Total != o.total || l.Held != w.held(o) || l.Held+l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() {
 			t.Fatalf("listing %s has total %d, sold %d, free %d and is %s; want %d, %d, %d, %s",
 				l.Row, l.Total, l.Sold, l.Free(), l.Status, o.total, len(o.taken), o.free(), o.shown())
 		}
 		free += o.free()
-		sold += len(o.taken)
+		sold += l.Sold
+		held += l.Held
 	}
 	if got := w.s.free(t, w.event); got != free {
 		t.Fatalf("the event has %d free, want %d", got, free)
@@ -243,22 +381,9 @@ func (w *world) agree(t *rapid.T) {
 	switch {
 	case free > 0:
 		want = false
-	case sold > 0:
+	case sold > 0 && held == 0:
 		want = true
 	}
-	var edges []fact.Kind
-	for _, f := range w.s.log.facts {
-		if f.Kind != fact.ListingChanged {
-			edges = append(edges, f.Kind)
-		}
-	}
-	w.s.log.facts = nil
-	switch {
-	case want == w.exhausted && len(edges) == 0:
-	case want && slices.Equal(edges, []fact.Kind{fact.PoolExhausted}):
-	case !want && slices.Equal(edges, []fact.Kind{fact.PoolReopened}):
-	default:
-		t.Fatalf("with %d free and %d sold, exhausted %v before, the facts were %v", free, sold, w.exhausted, edges)
-	}
+	w.s.edges(t, w.exhausted, want, fmt.Sprintf("with something free %v, %d sold and %d held", free > 0, sold, held))
 	w.exhausted = want
 }

@@ -32,17 +32,28 @@ func (p Patch) apply(before Listing) (Listing, error) {
 	p.applySeats(&l)
 	p.applyPrice(&f, &l)
 	l.check(&f, "/totalQuantity")
-	if p.Status != nil && *p.Status != before.Status {
-		switch *p.Status {
-		case Active, Paused, Withdrawn, Draft:
-			l.Status = *p.Status
-		default:
-			f.Add("/status", "invalid", "Use active, paused or withdrawn.")
-		}
-	}
+	l.goTo(&f, p.Status)
 	if err := f.Err(); err != nil {
 		return Listing{}, err
 	}
+	return l.after(before)
+}
+
+// goTo takes over the status that is asked for; nil for none.
+func (l *Listing) goTo(f *problem.Fields, to *Status) {
+	if to == nil || *to == l.Status {
+		return
+	}
+	switch *to {
+	case Active, Paused, Withdrawn, Draft:
+		l.Status = *to
+	default:
+		f.Add("/status", "invalid", "Use active, paused or withdrawn.")
+	}
+}
+
+// after returns the listing as it follows from what it was, if it may.
+func (l Listing) after(before Listing) (Listing, error) {
 	if before.Status == SoldOut && l.Status == Active { // that is what sold_out is
 		l.Status = SoldOut
 	}

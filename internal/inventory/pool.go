@@ -30,15 +30,14 @@ func (l Listing) share() pool {
 	return p
 }
 
-// shareSQL sums up share over listings l, in columns a to d.
+// shareSQL sums up share over listings l, in columns a to d. It does not know of pools that ticket types draw on.
 const shareSQL = `
 	CAST(SUM(CASE WHEN l.status IN ('withdrawn', 'expired') THEN l.held + l.sold ELSE l.quantity END) AS BIGINT) AS a,
 	CAST(SUM(l.held) AS BIGINT) AS b, CAST(SUM(l.sold) AS BIGINT) AS c,
 	CAST(SUM(CASE WHEN l.status IN ('draft', 'paused') THEN l.quantity - l.held - l.sold ELSE 0 END) AS BIGINT) AS d`
 
-// with returns the pool after a listing changed.
-func (p pool) with(before, after Listing) pool {
-	b, a := before.share(), after.share()
+// with returns the pool after what contributes to it changed.
+func (p pool) with(b, a pool) pool {
 	p.capacity += a.capacity - b.capacity
 	p.held += a.held - b.held
 	p.sold += a.sold - b.sold
@@ -87,8 +86,8 @@ var countPool = db.NewBulk(`UPDATE pools SET capacity = capacity + $1, held = he
 		WHERE p.org_id = x.org_id AND p.event_no = x.event_no`,
 	"bigint", "bigint", "bigint", "bigint", "boolean", "bigint", "bigint")
 
-// move writes what became of an event's pool because a listing changed, and tells of edges. It is the only writer of pools.
-func (s *Stock) move(tx *db.Tx, org int64, ev event.Event, was pool, before, after Listing) error {
+// move writes what became of an event's pool because what contributes to it changed, and tells of edges. It is the only writer of pools.
+func (s *Stock) move(tx *db.Tx, org int64, ev event.Event, was, before, after pool) error {
 	is := was.with(before, after)
 	if is == was {
 		return nil

@@ -39,6 +39,7 @@ func (l *Listing) dropSeats(tx *db.Tx, before Listing) error {
 		return nil
 	}
 	l.highWater = len(l.Seats)
+	tx.Forget(knownGaps{l.No})
 	if err := tx.Later(`DELETE FROM gaps WHERE listing_no = $1 AND ordinal >= $2`, l.No, l.highWater); err != nil {
 		return fmt.Errorf("drop seats of listing %s: %w", before.ID, err)
 	}

@@ -52,8 +52,11 @@ func (r Rule) allows(n, free int) bool {
 	return false
 }
 
+// leftSQL is left for a listing l.
+const leftSQL = `(CASE WHEN l.type_id IS NULL OR l.quantity - l.held - l.sold < ` + roomSQL + ` THEN l.quantity - l.held - l.sold ELSE ` + roomSQL + ` END)`
+
 // allowsSQL is allows for a listing l that is active and for the parameter that is put in for %s.
-const allowsSQL = `(l.quantity - l.held - l.sold >= %[1]s AND CASE l.split_rule
+const allowsSQL = `(` + leftSQL + ` >= %[1]s AND (l.most IS NULL OR %[1]s BETWEEN l.least AND l.most) AND CASE l.split_rule
 	WHEN 'any' THEN TRUE
 	WHEN 'none' THEN l.quantity - l.held - l.sold = %[1]s
 	WHEN 'avoid_one' THEN l.quantity - l.held - l.sold - %[1]s <> 1

@@ -15,7 +15,11 @@ import (
 )
 
 const columns = `l.listing_no, l.id, l.event_no, l.event_id, l.external_id, l.section, l.row_name, l.seats, l.quantity, l.held, l.sold,
-	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at`
+	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at, l.type_id, l.least, l.most,
+	` + roomSQL + `, (SELECT MIN(n.capacity) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
+
+// roomSQL is what is free in all pools of a ticket type's listing l; NULL of others.
+const roomSQL = `(SELECT MIN(n.capacity - n.held - n.sold - n.blocked) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
 
 func scan(r db.Rows) (Listing, error) { return scanWith(r) }
 
@@ -24,9 +28,12 @@ func scanWith(r db.Rows, more ...any) (Listing, error) {
 	var l Listing
 	var seats *string
 	var created, updated int64
+	var ofType *string
+	var least, most, room, ceiling *int
 	err := r.Scan(append([]any{
 		&l.No, &l.ID, &l.EventNo, &l.EventID, &l.ExternalID, &l.Section, &l.Row, &seats, &l.Total, &l.Held, &l.Sold,
 		&l.highWater, &l.Price.Minor, &l.Price.Currency, &l.SplitRule, &l.Status, &l.Version, &created, &updated,
+		&ofType, &least, &most, &room, &ceiling,
 	}, more...)...)
 	if err != nil {
 		return Listing{}, err
@@ -37,7 +44,18 @@ func scanWith(r db.Rows, more ...any) (Listing, error) {
 		}
 	}
 	l.CreatedAt, l.UpdatedAt = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
+	if ofType != nil {
+		l.Type = id.TicketType(*ofType)
+		l.Least, l.Most, l.room, l.ceiling = orZero(least), orZero(most), orZero(room), orZero(ceiling)
+	}
 	return l, nil
+}
+
+func orZero(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // ByID finds a listing; listing_not_found.
@@ -73,6 +91,15 @@ func errNotFound() error {
 	return problem.New(problem.NotFound, "listing_not_found", "There is no such listing here.")
 }
 
+// orNull is nil for the zero value.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
 func seatsColumn(seats []string) (*string, error) {
 	if seats == nil {
 		return nil, nil
@@ -90,10 +117,11 @@ func (l *Listing) insert(tx *db.Tx, org int64) error {
 	}
 	l.No, err = db.One(tx, db.Value[int64], `
 		INSERT INTO listings (org_id, id, event_no, event_id, external_id, section, row_name, seats, quantity, held, sold, high_water, price,
-			currency, split_rule, status, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16) RETURNING listing_no`,
+			currency, split_rule, status, version, created_at, updated_at, type_id, least, most)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING listing_no`,
 		org, l.ID, l.EventNo, l.EventID, l.ExternalID, l.Section, l.Row, seats, l.Total, l.Price.Minor,
-		l.Price.Currency, l.SplitRule, l.Status, l.Version, l.CreatedAt.UnixMicro(), l.UpdatedAt.UnixMicro())
+		l.Price.Currency, l.SplitRule, l.Status, l.Version, l.CreatedAt.UnixMicro(), l.UpdatedAt.UnixMicro(),
+		orNull(l.Type), orNull(l.Least), orNull(l.Most))
 	if err != nil {
 		return fmt.Errorf("insert listing: %w", err)
 	}
@@ -109,10 +137,10 @@ func (l *Listing) update(tx *db.Tx, org int64) error {
 	}
 	err = tx.Later(`
 		UPDATE listings SET external_id = $1, section = $2, row_name = $3, seats = $4, quantity = $5, high_water = $6, price = $7, currency = $8,
-			split_rule = $9, status = $10, version = $11, updated_at = $12
-		WHERE org_id = $13 AND listing_no = $14`,
+			split_rule = $9, status = $10, version = $11, updated_at = $12, least = $13, most = $14
+		WHERE org_id = $15 AND listing_no = $16`,
 		l.ExternalID, l.Section, l.Row, seats, l.Total, l.highWater, l.Price.Minor, l.Price.Currency,
-		l.SplitRule, l.Status, l.Version, l.UpdatedAt.UnixMicro(), org, l.No)
+		l.SplitRule, l.Status, l.Version, l.UpdatedAt.UnixMicro(), orNull(l.Least), orNull(l.Most), org, l.No)
 	if err != nil {
 		return fmt.Errorf("update listing %s: %w", l.ID, err)
 	}
@@ -120,19 +148,20 @@ func (l *Listing) update(tx *db.Tx, org int64) error {
 }
 
 // countListing adds up, where it has several rows for a listing; of what does not add up, the last counts.
-var countListing = db.NewBulk(`UPDATE listings SET sold = sold + $1, high_water = $2, status = $3, version = $4, updated_at = $5
-		WHERE org_id = $6 AND listing_no = $7`,
-	`UPDATE listings l SET sold = l.sold + x.sold, high_water = x.high_water, status = x.status, version = x.version, updated_at = x.updated_at
-		FROM (SELECT DISTINCT ON (listing_no) listing_no, org_id, sum(sold) OVER (PARTITION BY listing_no)::bigint AS sold, high_water, status, version, updated_at
-			FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) WITH ORDINALITY
-				AS u (sold, high_water, status, version, updated_at, org_id, listing_no, n)
+var countListing = db.NewBulk(`UPDATE listings SET held = held + $1, sold = sold + $2, high_water = $3, status = $4, version = $5, updated_at = $6
+		WHERE org_id = $7 AND listing_no = $8`,
+	`UPDATE listings l SET held = l.held + x.held, sold = l.sold + x.sold, high_water = x.high_water, status = x.status, version = x.version, updated_at = x.updated_at
+		FROM (SELECT DISTINCT ON (listing_no) listing_no, org_id, sum(held) OVER w::bigint AS held, sum(sold) OVER w::bigint AS sold, high_water, status, version, updated_at
+			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) WITH ORDINALITY
+				AS u (held, sold, high_water, status, version, updated_at, org_id, listing_no, n)
+			WINDOW w AS (PARTITION BY listing_no)
 			ORDER BY listing_no, n DESC) x
 		WHERE l.org_id = x.org_id AND l.listing_no = x.listing_no`,
-	"bigint", "bigint", "text", "bigint", "bigint", "bigint", "bigint")
+	"bigint", "bigint", "bigint", "text", "bigint", "bigint", "bigint", "bigint")
 
-// count writes what a sale or a return changed.
+// count writes what a sale, a hold or a return changed.
 func (l *Listing) count(tx *db.Tx, org int64, before Listing) error {
-	err := tx.Bulk(countListing, [][]any{{int64(l.Sold - before.Sold), int64(l.highWater), string(l.Status), l.Version, l.UpdatedAt.UnixMicro(), org, l.No}})
+	err := tx.Bulk(countListing, [][]any{{int64(l.Held - before.Held), int64(l.Sold - before.Sold), int64(l.highWater), string(l.Status), l.Version, l.UpdatedAt.UnixMicro(), org, l.No}})
 	if err != nil {
 		return fmt.Errorf("count sales of listing %s: %w", l.ID, err)
 	}
@@ -164,6 +193,7 @@ type Snapshot struct {
 	PriceMinor int64          `json:"priceMinor"`
 	Currency   money.Currency `json:"currency"`
 	SplitRule  Rule           `json:"splitRule"`
+	Type       id.TicketType  `json:"ticketTypeId,omitempty"`
 	Status     Status         `json:"status"`
 	Version    int64          `json:"version"`
 	CreatedAt  fact.Instant   `json:"createdAt"`
@@ -177,8 +207,8 @@ type Snapshot struct {
 func (l Listing) Snapshot() Snapshot {
 	return Snapshot{
 		ListingID: l.ID, EventID: l.EventID, ExternalID: l.ExternalID, Section: l.Section, Row: l.Row, Seats: l.Seats,
-		Quantity: l.Free(), Total: l.Total, Price: l.Price.String(), PriceMinor: l.Price.Minor, Currency: l.Price.Currency,
-		SplitRule: l.SplitRule, Status: l.Status, Version: l.Version,
+		Quantity: l.Free(), Total: l.Listed(), Price: l.Price.String(), PriceMinor: l.Price.Minor, Currency: l.Price.Currency,
+		SplitRule: l.SplitRule, Type: l.Type, Status: l.Status, Version: l.Version,
 		CreatedAt: fact.Instant(l.CreatedAt), UpdatedAt: fact.Instant(l.UpdatedAt),
 	}
 }

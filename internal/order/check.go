@@ -18,21 +18,28 @@ func (in *Input) check() error {
 		f.Add("/eventId", "required", "Say which event the order is for.")
 	}
 	switch {
-	case in.Listing != "":
+	case in.Listing != "" && in.Type != "" && in.Hold == "":
+		f.Add("/ticketTypeId", "not_allowed", "Give a listingId or a ticketTypeId, not both.")
+	case in.Listing != "" || in.Type != "" || in.Hold != "":
 	case in.Section == "" && in.Row == "":
-		f.Add("/listingId", "required", "Give a listingId, or section and row.")
+		f.Add("/listingId", "required", "Give a listingId, a ticketTypeId, a holdId, or section and row.")
 	case in.Section == "":
 		f.Add("/section", "required", "Without a listingId, give section and row.")
 	case in.Row == "":
 		f.Add("/row", "required", "Without a listingId, give section and row.")
 	}
 	text(&f, "/listingId", string(in.Listing), 100)
+	text(&f, "/ticketTypeId", string(in.Type), 100)
+	text(&f, "/holdId", string(in.Hold), 100)
+	text(&f, "/accessCode", in.AccessCode, 100)
 	text(&f, "/eventId", string(in.Event), 100)
 	text(&f, "/section", in.Section, 100)
 	text(&f, "/row", in.Row, 100)
 	text(&f, "/payment/provider", in.Payment.Provider, 100)
 	text(&f, "/payment/reference", in.Payment.Reference, 200)
-	if in.Quantity < 1 || in.Quantity > inventory.MaxPerOrder {
+	if in.Quantity == 0 {
+		f.Add("/quantity", "required", "Order 1 to %d tickets.", inventory.MaxPerOrder)
+	} else if in.Quantity < 1 || in.Quantity > inventory.MaxPerOrder {
 		f.Add("/quantity", "out_of_range", "Order 1 to %d tickets.", inventory.MaxPerOrder)
 	}
 	in.Customer.check(&f)

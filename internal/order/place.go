@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -12,23 +13,30 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
-// Input is what an order is placed with: a listing, or a section and a row, of which the cheapest listing is taken that sells the
-// quantity.
+// Input is what an order is placed with: a hold, a listing, a ticket type, or a section and a row, of which the cheapest listing is taken that
+// sells the quantity.
 type Input struct {
-	Event    id.Event
-	Listing  id.Listing
-	Section  string // with Listing it may be left out; if given, it must be the listing's
-	Row      string
-	Quantity int // 1 to 20
-	Customer Customer
-	Payment  Payment
+	Event      id.Event // with Hold it may be left out
+	Hold       id.Hold  // becomes the order, as it is; if any of the following three are given, they must be the hold's
+	Listing    id.Listing
+	Type       id.TicketType
+	Section    string // with Listing or Type it may be left out; if given, it must be the listing's
+	Row        string
+	Quantity   int    // 1 to 20; with Hold it may be left out
+	AccessCode string // for ticket types that ask for one
+	Holder     string // whose the hold must be; empty for anybody's
+	Customer   Customer
+	Payment    Payment
 }
 
-// Place places an order, with its tickets, and returns it with its fact, order.confirmed. It fails with field errors, event_not_found, event_cancelled,
-// event_not_on_sale (not published, or over), and what [inventory.Stock.Pick] fails with; then nothing was changed.
+// Place places an order, with its tickets, and returns it with its fact, order.confirmed. It fails with field errors, event_not_found, what
+// [event.Event.Sells] and [inventory.Stock.Pick] fail with, or with a hold [inventory.Stock.PickHeld], and with customer_limit_reached; then nothing was changed.
 //
 // Orders for one event wait for each other. [db.DB.Write] is best given the event's id as its key, so that nodes take events in one order.
 func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) {
+	if err := in.hold(tx, org); err != nil {
+		return Order{}, nil, err
+	}
 	if err := in.check(); err != nil {
 		return Order{}, nil, err
 	}
@@ -36,14 +44,14 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 	if err != nil {
 		return Order{}, nil, err
 	}
-	if err := onSale(tx, ev); err != nil {
-		return Order{}, nil, err
-	}
-	pick, err := b.stock.Pick(tx, org, ev, inventory.Want{Listing: in.Listing, Section: in.Section, Row: in.Row, Quantity: in.Quantity})
+	pick, err := b.pick(tx, org, ev, in)
 	if err != nil {
 		return Order{}, nil, err
 	}
-	if err := in.agrees(pick.Listing); err != nil {
+	if err := in.agrees(pick); err != nil {
+		return Order{}, nil, err
+	}
+	if err := in.mayHave(tx, org, pick); err != nil {
 		return Order{}, nil, err
 	}
 	o, err := in.order(ev, pick)
@@ -72,21 +80,69 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 	return o, f, err
 }
 
-func onSale(tx *db.Tx, ev event.Event) error {
-	switch {
-	case ev.OnSale(tx.Now()):
+// hold takes over from a hold what the input leaves out.
+func (in *Input) hold(tx *db.Tx, org int64) error {
+	if in.Hold == "" || in.Event != "" && in.Quantity != 0 {
 		return nil
-	case ev.Status == event.Cancelled:
-		return problem.New(problem.Conflict, "event_cancelled", "The event is cancelled; nothing is sold for it any more.")
-	case ev.Status == event.Published:
-		return problem.New(problem.Conflict, "event_not_on_sale", "The event is over.")
 	}
-	return problem.New(problem.Conflict, "event_not_on_sale", "The event is %s; orders are taken while it is published.", ev.Status)
+	h, err := inventory.HoldByID(tx, org, in.Hold, in.Holder)
+	if err != nil {
+		return err
+	}
+	if in.Event == "" {
+		in.Event = h.EventID
+	}
+	if in.Quantity == 0 {
+		in.Quantity = h.Quantity
+	}
+	return nil
 }
 
-// agrees makes sure that a section and row that came with a listing's id are that listing's.
-func (in Input) agrees(l inventory.Listing) error {
+// pick chooses the units. A hold was placed while the event was on sale, so it becomes an order after the sale has ended too.
+func (b *Book) pick(tx *db.Tx, org int64, ev event.Event, in Input) (*inventory.Pick, error) {
+	if in.Hold != "" {
+		if err := ev.Takes(tx.Now()); err != nil {
+			return nil, err
+		}
+		return b.stock.PickHeld(tx, org, ev, in.Hold, in.Holder)
+	}
+	if err := ev.Sells(tx.Now()); err != nil {
+		return nil, err
+	}
+	return b.stock.Pick(tx, org, ev, inventory.Want{
+		Listing: in.Listing, Type: in.Type, Section: in.Section, Row: in.Row, Quantity: in.Quantity, Code: in.AccessCode,
+	})
+}
+
+// mayHave makes sure that a customer has no more of a ticket type than it allows; customer_limit_reached. The event is locked, so nobody orders meanwhile.
+func (in Input) mayHave(tx *db.Tx, org int64, p *inventory.Pick) error {
+	if p.Type == nil || p.Type.PerCustomer == 0 {
+		return nil
+	}
+	has, err := db.One(tx, db.Value[int], `SELECT CAST(COALESCE(SUM(o.quantity), 0) AS BIGINT) FROM order_people p JOIN orders o ON o.order_no = p.order_no
+		WHERE p.org_id = $1 AND p.email_lower = $2 AND o.listing_no = $3 AND o.`+live, org, strings.ToLower(in.Customer.Email), p.Listing.No)
+	if err != nil {
+		return fmt.Errorf("count what a customer has: %w", err)
+	}
+	if has+in.Quantity > p.Type.PerCustomer {
+		return problem.New(problem.Conflict, "customer_limit_reached", "A customer can have %d of %s; this one has %d already.", p.Type.PerCustomer, p.Listing.Section, has)
+	}
+	return nil
+}
+
+// agrees makes sure that what else the input says of its listing or hold is so.
+func (in Input) agrees(p *inventory.Pick) error {
+	l := p.Listing
 	var f problem.Fields
+	if in.Listing != "" && in.Listing != l.ID {
+		f.Add("/listingId", "mismatch", "The hold keeps tickets of another listing; leave listingId out.")
+	}
+	if in.Type != "" && in.Type != l.Type {
+		f.Add("/ticketTypeId", "mismatch", "The hold keeps tickets of another type; leave ticketTypeId out.")
+	}
+	if in.Quantity != len(p.Ordinals) {
+		f.Add("/quantity", "mismatch", "The hold keeps %d tickets; leave quantity out, or order as many.", len(p.Ordinals))
+	}
 	if in.Section != "" && in.Section != l.Section {
 		f.Add("/section", "mismatch", "The listing is in section %s; leave section out, or leave listingId out.", l.Section)
 	}
@@ -99,15 +155,16 @@ func (in Input) agrees(l inventory.Listing) error {
 // order is the order that the input asks for, without id and times. It is paid: portal's orders come without a payment step.
 func (in Input) order(ev event.Event, p *inventory.Pick) (Order, error) {
 	l := p.Listing
-	total, err := l.Price.Times(in.Quantity)
+	price := p.Price()
+	total, err := price.Times(in.Quantity)
 	if err != nil {
-		return Order{}, fmt.Errorf("total of %d at %d: %w", in.Quantity, l.Price.Minor, err)
+		return Order{}, fmt.Errorf("total of %d at %d: %w", in.Quantity, price.Minor, err)
 	}
 	return Order{
 		EventNo: ev.No, EventID: ev.ID, EventName: ev.Name, EventDate: ev.StartsAt, EventTimezone: ev.Timezone,
 		EventVenue: ev.Venue.Name, EventLocation: ev.Venue.Location(),
 		ListingNo: l.No, ListingID: l.ID, Section: l.Section, Row: l.Row, Seats: p.Seats, units: p.Ordinals, Quantity: in.Quantity,
-		UnitPrice: l.Price, Total: total, Captured: total, Refunded: money.Amount{Currency: total.Currency},
+		UnitPrice: price, Total: total, Captured: total, Refunded: money.Amount{Currency: total.Currency},
 		Payment: in.Payment, Status: Confirmed, Version: 1, People: People{Customer: in.Customer},
 	}, nil
 }

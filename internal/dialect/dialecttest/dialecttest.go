@@ -85,6 +85,18 @@ func Cases() []Case {
 	for _, c := range stampCases() {
 		add(c.name, c.kind, string(c.data.StampID), c.data.Version, c.data)
 	}
+	for _, c := range []struct {
+		kind   fact.Kind
+		status inventory.HoldStatus
+	}{{fact.HoldPlaced, inventory.HoldActive}, {fact.HoldExpired, inventory.HoldExpired}, {fact.HoldReleased, inventory.HoldReleased}} {
+		data := Hold()
+		data.Status = c.status
+		add(string(c.kind), c.kind, string(data.HoldID), 0, data)
+	}
+	sale := eventCases()[0].data
+	from, until := instant("2026-02-01T09:00:00Z"), instant("2026-05-01T18:00:00Z")
+	sale.OnSaleAt, sale.OffSaleAt, sale.Changes = &from, &until, []string{"onSaleAt", "offSaleAt"}
+	add("event.changed.sale", fact.EventChanged, string(sale.EventID), sale.Version, sale)
 	return all
 }
 
@@ -93,6 +105,14 @@ func Message(data json.RawMessage, n int) Case {
 	return Case{"message", &fact.Fact{
 		ID: id.Fact{Day: fact.Day(At()), Seq: 41 + int64(n)}, Org: Org, Kind: "acme.booking-made", At: At(), Key: "b-17", Data: data, Private: true,
 	}}
+}
+
+// Hold is the data of facts about a hold.
+func Hold() inventory.HoldSnapshot {
+	return inventory.HoldSnapshot{
+		HoldID: "hld_06fvnz7c6wyr1c2k2y0gqk4w3g", EventID: "boston-2026", ListingID: "697200166edd0569d00c3973", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4"},
+		Quantity: 2, PriceMinor: 7412, Currency: "USD", CreatedAt: instant("2026-01-22T12:42:52Z"), ExpiresAt: instant("2026-01-22T12:52:52Z"),
+	}
 }
 
 type eventCase struct {

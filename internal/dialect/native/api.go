@@ -103,6 +103,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.stampRoutes()
 	a.ticketRoutes()
 	a.wellKnown(mux)
+	a.saleRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)
@@ -161,10 +162,10 @@ func (a *API) routes() {
 	read(a, route{
 		method: "GET", path: ordersPath, scope: scope.TicketsRead, open: true, id: "listOrders", tag: orders, summary: "List orders, newest first",
 	}, a.listOrders)
-	write(a, route{
+	change(a, route{
 		method: "POST", path: ordersPath, scope: scope.TicketsWrite, open: true, id: "createOrder", tag: orders, status: 201, summary: "Place an order",
-		detail: "By `listingId` (recommended), or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
-	}, a.placeOrder)
+		detail: "By `listingId` (recommended), `ticketTypeId`, `holdId`, or by `section` and `row`. The stock is taken in the same transaction.", errors: []int{404},
+	}, expectHold[*orderInput](a), a.placeOrder, a.Keep.Do)
 	write(a, route{
 		method: "PATCH", path: ordersPath, scope: scope.TicketsWrite, id: "updateOrderStatus", tag: orders, summary: "Move an order on",
 		detail: "Typically confirmed → accepted → fulfilled; cancelled at any stage. The status that it has already is a success without a webhook.",

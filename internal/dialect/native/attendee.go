@@ -55,15 +55,22 @@ func (c *call) ordersOf(q db.Querier, f order.Filter) ([]order.Order, int, error
 	return order.List(q, c.Org, f)
 }
 
+func errNotVerified() error {
+	return problem.New(problem.Forbidden, "email_not_verified", "Show first that your e-mail address is yours: your account page sends you a link.")
+}
+
 // mayOrder fails for an order that an attendee places for an event that they do not see, or in a name that is not known to be theirs.
 func (c *call) mayOrder(tx *db.Tx, e id.Event, email string) error {
 	switch {
 	case !c.Attendee:
 		return nil
 	case c.Email == "":
-		return problem.New(problem.Forbidden, "email_not_verified", "Show first that your e-mail address is yours: your account page sends you a link.")
+		return errNotVerified()
 	case !c.isTheirs(email):
 		return problem.Field("/customer/email", "not_yours", "An order is in your own name: give the e-mail address of your account.")
+	}
+	if e == "" { // of a hold, which is theirs
+		return nil
 	}
 	_, err := c.event(tx, e)
 	return err

@@ -134,6 +134,8 @@ func samples() []fact.Fact {
 			data = inventory.PoolSnapshot{Snapshot: e.Snapshot(), Capacity: 8, Sold: 8}
 		case "listing":
 			data = l.Snapshot()
+		case "hold":
+			data = sampleHold(kind, l)
 		case "order", "refund":
 			data = sampleOrder(kind, e, l)
 		case "ticket":
@@ -173,6 +175,20 @@ func sampleOrder(kind fact.Kind, e event.Event, l inventory.Listing) order.Snaps
 		s.RefundMinor = o.Total.Minor
 	}
 	return s
+}
+
+func sampleHold(kind fact.Kind, l inventory.Listing) inventory.HoldSnapshot {
+	h := inventory.Hold{
+		ID: "hld_06fvnz7c6wyr1c2k2y0gqk4w3g", EventID: l.EventID, ListingID: l.ID, Section: l.Section, Row: l.Row, Quantity: 2, Price: l.Price,
+		Status: inventory.HoldActive, CreatedAt: sampleTime, ExpiresAt: sampleTime.Add(inventory.HoldFor),
+	}
+	switch kind {
+	case fact.HoldReleased:
+		h.Status = inventory.HoldReleased
+	case fact.HoldExpired:
+		h.Status = inventory.HoldExpired
+	}
+	return h.Snapshot()
 }
 
 func sampleTicket(kind fact.Kind, e event.Event, l inventory.Listing) ticket.Snapshot {

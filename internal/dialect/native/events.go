@@ -34,6 +34,8 @@ type eventJSON struct {
 	URL           string `json:"url,omitempty"`
 	Online        bool   `json:"online"`
 	Currency      string `json:"currency" doc:"ISO 4217."`
+	OnSaleAt      string `json:"onSaleAt,omitempty" format:"date-time" doc:"From then on it is sold."`
+	OffSaleAt     string `json:"offSaleAt,omitempty" format:"date-time" doc:"Until then it is sold."`
 	Status        string `json:"status" enum:"draft,published,postponed,cancelled,completed"`
 	Version       int64  `json:"version" doc:"Grows with every change; the ETag."`
 	CreatedAt     string `json:"createdAt" format:"date-time"`
@@ -58,7 +60,7 @@ func newEvent(e event.Event, free int, now time.Time) eventJSON {
 		Timezone: e.Timezone, Location: location, NumberOfSeats: free, StartLocal: e.StartLocal, EndLocal: e.EndLocal, AllDay: e.AllDay,
 		EndsAt: instant(e.EndsAt), PreviousStart: maybe(e.PreviousStart), Venue: e.Venue.Name, City: e.Venue.City, Region: e.Venue.Region,
 		Country: e.Venue.Country, Category: e.Category, Description: e.Description, URL: e.URL, Online: e.Online, Currency: string(e.Currency),
-		Status: string(e.Status), Version: e.Version, CreatedAt: instant(e.CreatedAt), UpdatedAt: instant(e.UpdatedAt),
+		OnSaleAt: maybe(e.OnSaleAt), OffSaleAt: maybe(e.OffSaleAt), Status: string(e.Status), Version: e.Version, CreatedAt: instant(e.CreatedAt), UpdatedAt: instant(e.UpdatedAt),
 	}
 }
 
@@ -142,6 +144,8 @@ type eventInputJSON struct {
 	URL         string `json:"url,omitempty" maxLength:"2000"`
 	Online      bool   `json:"online,omitempty"`
 	Currency    string `json:"currency,omitempty" example:"NOK" doc:"ISO 4217; the organisation's when left out."`
+	OnSaleAt    moment `json:"onSaleAt,omitempty" doc:"From then on it is sold; at once when left out."`
+	OffSaleAt   moment `json:"offSaleAt,omitempty" doc:"Until then it is sold; to its end when left out."`
 	Status      string `json:"status,omitempty" enum:"published,draft" doc:"published when left out."`
 }
 
@@ -151,10 +155,15 @@ type eventInput struct {
 
 func (a *API) createEvent(tx *db.Tx, c *call, in *eventInput) (answer[eventJSON], error) {
 	b := in.Body
+	from, until, err := windowOf(b.OnSaleAt, b.OffSaleAt)
+	if err != nil {
+		return answer[eventJSON]{}, err
+	}
 	e, err := a.Calendar.Create(tx, c.Org, event.Input{
 		ID: id.Event(b.EventID), Name: b.Name, Description: b.Description, Category: b.Category, URL: b.URL, Online: b.Online,
 		StartLocal: b.StartLocal, EndLocal: b.EndLocal, Timezone: b.Timezone, AllDay: b.AllDay,
-		Venue: b.Venue, City: b.City, Region: b.Region, Country: b.Country, Currency: money.Currency(b.Currency), Status: event.Status(b.Status),
+		Venue: b.Venue, City: b.City, Region: b.Region, Country: b.Country, Currency: money.Currency(b.Currency),
+		OnSaleAt: orZero(from), OffSaleAt: orZero(until), Status: event.Status(b.Status),
 	})
 	return answer[eventJSON]{body: newEvent(e, 0, tx.Now()), version: e.Version, location: eventsPath + "/" + string(e.ID)}, err
 }
@@ -174,6 +183,8 @@ type eventPatchJSON struct {
 	URL         text    `json:"url,omitempty" maxLength:"2000"`
 	Online      *bool   `json:"online,omitempty" nullable:"false"`
 	Currency    *string `json:"currency,omitempty" nullable:"false"`
+	OnSaleAt    moment  `json:"onSaleAt,omitempty"`
+	OffSaleAt   moment  `json:"offSaleAt,omitempty"`
 	Status      *string `json:"status,omitempty" enum:"draft,published,postponed,cancelled,completed" nullable:"false" doc:"cancelled stops the sale; orders stay as they are."`
 }
 
@@ -189,11 +200,15 @@ func (a *API) changeEvent(tx *db.Tx, c *call, in *eventPatch) (answer[eventJSON]
 		return answer[eventJSON]{}, err
 	}
 	b := in.Body
+	from, until, err := windowOf(b.OnSaleAt, b.OffSaleAt)
+	if err != nil {
+		return answer[eventJSON]{}, err
+	}
 	e, err := a.Calendar.Update(tx, c.Org, id.Event(in.EventID), event.Patch{
 		Version: version, Name: b.Name, Description: b.Description.to, Category: b.Category.to, URL: b.URL.to, Online: b.Online,
 		StartLocal: b.StartLocal, EndLocal: b.EndLocal.to, Timezone: b.Timezone, AllDay: b.AllDay,
 		Venue: b.Venue.to, City: b.City.to, Region: b.Region.to, Country: b.Country.to,
-		Currency: (*money.Currency)(b.Currency), Status: (*event.Status)(b.Status),
+		Currency: (*money.Currency)(b.Currency), OnSaleAt: from, OffSaleAt: until, Status: (*event.Status)(b.Status),
 	})
 	if err != nil {
 		return answer[eventJSON]{}, err

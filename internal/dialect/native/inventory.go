@@ -22,6 +22,7 @@ type listingJSON struct {
 	Currency      string   `json:"currency" doc:"ISO 4217."`
 	SplitRule     string   `json:"splitRule" enum:"any,none,avoid_one,avoid_one_and_three,pairs"`
 	Splits        []int    `json:"splits" nullable:"false" doc:"The quantities that can be bought now."`
+	TicketTypeID  string   `json:"ticketTypeId,omitempty" doc:"Whose listing it is; then the ticket type is what is changed."`
 	ExternalID    string   `json:"externalId,omitempty"`
 	Status        string   `json:"status" enum:"draft,active,paused,sold_out,expired,withdrawn"`
 	Version       int64    `json:"version" doc:"Grows with every change and every sale; the ETag."`
@@ -35,9 +36,9 @@ func newListing(l inventory.Listing) listingJSON {
 		splits = []int{}
 	}
 	return listingJSON{
-		ListingID: string(l.ID), EventID: string(l.EventID), Section: l.Section, Row: l.Row, Quantity: l.Free(), TotalQuantity: l.Total,
+		ListingID: string(l.ID), EventID: string(l.EventID), Section: l.Section, Row: l.Row, Quantity: l.Free(), TotalQuantity: l.Listed(),
 		Seats: l.Seats, Price: l.Price.String(), Currency: string(l.Price.Currency), SplitRule: string(l.SplitRule), Splits: splits,
-		ExternalID: l.ExternalID, Status: string(l.Status), Version: l.Version, CreatedAt: instant(l.CreatedAt), UpdatedAt: instant(l.UpdatedAt),
+		TicketTypeID: string(l.Type), ExternalID: l.ExternalID, Status: string(l.Status), Version: l.Version, CreatedAt: instant(l.CreatedAt), UpdatedAt: instant(l.UpdatedAt),
 	}
 }
 

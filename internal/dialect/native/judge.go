@@ -91,16 +91,34 @@ func (in *listingPatch) judge(ctx context.Context, c *call) (string, error) {
 	return "/splitRule", trial(ctx, c, "", func(tx *db.Tx) error { _, err := c.api.changeListing(tx, c, in); return err })
 }
 
+func (in *ticketTypeInput) judge(ctx context.Context, c *call) (string, error) {
+	c.read(&in.Body)
+	in.EventID, in.Body.Status = c.request.PathValue("eventId"), "unfit"
+	return "/status", trial(ctx, c, in.EventID, func(tx *db.Tx) error { _, err := c.api.createType(tx, c, in); return err })
+}
+
+func (in *holdInput) judge(ctx context.Context, c *call) (string, error) {
+	c.read(&in.Body)
+	in.Body.Quantity = -1
+	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeHold(tx, c, in); return err })
+}
+
 func (in *orderInput) judge(ctx context.Context, c *call) (string, error) {
 	c.read(&in.Body)
-	in.Body.Quantity = 0
-	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in); return err })
+	return judgeWanted(ctx, c, in.wanted(), func(tx *db.Tx) error { _, err := c.api.placeOrder(tx, c, in, none{}); return err })
 }
 
 func (in *purchaseInput) judge(ctx context.Context, c *call) (string, error) {
 	c.read(&in.Body)
-	in.Body.Quantity = 0
-	return "/quantity", trial(ctx, c, in.Body.EventID, func(tx *db.Tx) error { _, err := c.api.purchase(tx, c, in); return err })
+	return judgeWanted(ctx, c, in.wanted(), func(tx *db.Tx) error { _, err := c.api.purchase(tx, c, in, none{}); return err })
+}
+
+func judgeWanted(ctx context.Context, c *call, b *Wanted, do func(tx *db.Tx) error) (string, error) {
+	if b.Quantity == 0 && b.HoldID == "" { // unfit as it is
+		return "", trial(ctx, c, b.EventID, do)
+	}
+	b.Quantity = -1
+	return "/quantity", trial(ctx, c, b.EventID, do)
 }
 
 func (in *webhookInput) judge(ctx context.Context, c *call) (string, error) {

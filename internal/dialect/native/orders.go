@@ -115,23 +115,33 @@ func (a *API) orderDone(tx *db.Tx, c *call, o order.Order, f *fact.Fact, message
 	return out, nil
 }
 
+// Wanted says what is bought.
+type Wanted struct {
+	EventID      string `json:"eventId,omitempty" doc:"May be left out with a holdId, as may quantity."`
+	HoldID       string `json:"holdId,omitempty" doc:"A hold that becomes the order, with its places and its price."`
+	ListingID    string `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
+	TicketTypeID string `json:"ticketTypeId,omitempty" doc:"Instead of a listing."`
+	Section      string `json:"section,omitempty"`
+	Row          string `json:"row,omitempty"`
+	Quantity     count  `json:"quantity,omitempty" minimum:"1" maximum:"20"`
+	AccessCode   string `json:"accessCode,omitempty" doc:"For ticket types that ask for one."`
+}
+
 type orderInputJSON struct {
-	EventID   string       `json:"eventId"`
-	ListingID string       `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
-	Section   string       `json:"section,omitempty"`
-	Row       string       `json:"row,omitempty"`
-	Quantity  count        `json:"quantity" minimum:"1" maximum:"20"`
-	Customer  customerJSON `json:"customer"`
-	Payment   *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
+	Wanted
+	Customer customerJSON `json:"customer"`
+	Payment  *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
 }
 
 type orderInput struct {
 	Body orderInputJSON
 }
 
+func (in *orderInput) wanted() *Wanted { return &in.Body.Wanted }
+
 func (in *orderInput) writeKey() string { return in.Body.EventID }
 
-func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput) (answer[orderDoneJSON], error) {
+func (a *API) placeOrder(tx *db.Tx, c *call, in *orderInput, _ none) (answer[orderDoneJSON], error) {
 	o, f, err := a.place(tx, c, in.Body)
 	if err != nil {
 		return answer[orderDoneJSON]{}, err

@@ -79,7 +79,7 @@ type passportInput struct {
 
 func (a *API) passport(ctx context.Context, c *call, in *passportInput) (answer[passportJSON], error) {
 	q := a.DB.Read(ctx)
-	who, err := c.holder(q, in.User)
+	who, err := c.passportOf(q, in.User)
 	if err != nil {
 		return answer[passportJSON]{}, err
 	}
@@ -113,9 +113,9 @@ func (a *API) passport(ctx context.Context, c *call, in *passportInput) (answer[
 // me is how a person names themselves.
 const me = "me"
 
-// holder is whose passport is meant; person_not_found for those that whoever asks may not see. An address counts once its account has shown that it is theirs:
+// passportOf is whose passport is meant; person_not_found for those that whoever asks may not see. An address counts once its account has shown that it is theirs:
 // until then a passport of one's own is nobody's.
-func (c *call) holder(q db.Querier, one string) (person.Address, error) {
+func (c *call) passportOf(q db.Querier, one string) (person.Address, error) {
 	switch own := c.User != "" && (one == me || id.User(one) == c.User); {
 	case own && c.Attendee:
 		return person.Of(c.Email), nil

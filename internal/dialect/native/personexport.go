@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
@@ -31,6 +32,7 @@ type personExportJSON struct {
 	Transfers   []personTransferJSON   `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
 	Stamps      []stampJSON            `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
 	Checkins    []personCheckinJSON    `json:"checkins" nullable:"false" doc:"By which they earn stamps; newest first, 1,000 at most."`
+	Holds       []holdJSON             `json:"holds" nullable:"false" doc:"That they placed; newest first, 1,000 at most."`
 	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
 	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
@@ -118,14 +120,14 @@ type personAuditJSON struct {
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
-		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []personCheckinJSON{}, Messages: []personMessageJSON{},
+		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []personCheckinJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
 	}
 	steps := []func(context.Context, int64, someone, *personExportJSON) error{
 		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportMessages,
 	}
 	if s.user.No != 0 && s.chose {
-		steps = append(steps, a.exportAccount, a.exportGrants, a.exportTokens, a.exportAudit)
+		steps = append(steps, a.exportAccount, a.exportHolds, a.exportGrants, a.exportTokens, a.exportAudit)
 	}
 	for _, step := range steps {
 		if err := step(ctx, o, s, &j); err != nil {
@@ -263,6 +265,25 @@ func (a *API) exportAccount(ctx context.Context, o int64, s someone, j *personEx
 		}
 	}
 	return err
+}
+
+func (a *API) exportHolds(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	f := inventory.HoldFilter{Holder: string(s.user.ID), Now: a.Now(), Limit: exportMost}
+	page, total, err := inventory.Holds(a.DB.Read(ctx), o, f)
+	if err != nil {
+		return err
+	}
+	if total > len(page) {
+		j.Incomplete = append(j.Incomplete, "holds")
+	}
+	for _, h := range page {
+		one, err := newHold(h, f.Now)
+		if err != nil {
+			return err
+		}
+		j.Holds = append(j.Holds, one)
+	}
+	return nil
 }
 
 func (a *API) exportGrants(ctx context.Context, o int64, s someone, j *personExportJSON) error {

@@ -81,12 +81,12 @@ func change[I, O, B any](
 ) {
 	register[I, O](a, r, func(ctx context.Context, in *I) (*reply, error) {
 		c, key := callOf(ctx), ""
-		if k, ok := any(in).(keyed); ok {
-			key = k.writeKey()
-		}
 		b, err := before(ctx, c, in)
 		if err != nil {
 			return nil, err
+		}
+		if k, ok := any(in).(keyed); ok {
+			key = k.writeKey()
 		}
 		var then func()
 		made, replayed, err := through(ctx, c.repeatable(), key, func(tx *db.Tx) (idempotency.Answer, error) {

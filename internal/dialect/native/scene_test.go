@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -65,6 +66,17 @@ func makers() map[string]func(s *scene) string {
 				"eventId": s.object("events/eventId"), "section": public, "row": "A", "quantity": 9, "price": "10",
 			}, "listingId")
 		},
+		"ticket-types/ticketTypeId": func(s *scene) string {
+			return s.create("/api/v1/events/"+s.object("events/eventId")+"/ticket-types", map[string]any{"name": public, "price": "10", "quantity": 9}, "ticketTypeId")
+		},
+		"pools/pool": func(s *scene) string {
+			name := s.name()
+			s.must(201, "POST", "/api/v1/events/"+s.object("events/eventId")+"/pools", map[string]any{"name": name, "capacity": 9})
+			return url.PathEscape(name)
+		},
+		"holds/holdId": func(s *scene) string {
+			return s.create("/api/v1/holds", map[string]any{"eventId": s.object("events/eventId"), "listingId": s.object("inventory/listingId"), "quantity": 1}, "id")
+		},
 		"orders/orderId": func(s *scene) string {
 			o := orderOf(s.object("events/eventId"), s.object("inventory/listingId"), 1)
 			o["customer"].(map[string]any)["email"] = private + "@example.com"
@@ -120,7 +132,17 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/inventory": func(s *scene) any {
 		return map[string]any{"eventId": s.object("events/eventId"), "section": "1", "row": "B", "quantity": 2, "price": "5"}
 	},
-	"PATCH /api/v1/inventory/{listingId}":                          func(*scene) any { return map[string]any{"price": "12"} },
+	"PATCH /api/v1/inventory/{listingId}": func(*scene) any { return map[string]any{"price": "12"} },
+	"POST /api/v1/events/{eventId}/ticket-types": func(s *scene) any {
+		return map[string]any{"name": s.name(), "price": "10", "quantity": 9}
+	},
+	"PATCH /api/v1/ticket-types/{ticketTypeId}":   func(*scene) any { return map[string]any{"price": "12"} },
+	"POST /api/v1/events/{eventId}/pools":         func(s *scene) any { return map[string]any{"name": s.name(), "capacity": 9} },
+	"PATCH /api/v1/events/{eventId}/pools/{pool}": func(*scene) any { return map[string]any{"capacity": 12} },
+	"POST /api/v1/holds": func(s *scene) any {
+		return map[string]any{"eventId": s.object("events/eventId"), "listingId": s.object("inventory/listingId"), "quantity": 1}
+	},
+	"POST /api/v1/holds/{holdId}/extend":                           nothing,
 	"POST /api/v1/orders":                                          func(s *scene) any { return orderOf(s.object("events/eventId"), s.object("inventory/listingId"), 1) },
 	"PATCH /api/v1/orders":                                         func(s *scene) any { return map[string]any{"orderId": s.object("orders/orderId"), "status": "accepted"} },
 	"POST /api/v1/orders/{orderId}/refund":                         func(*scene) any { return map[string]any{"amount": "1"} },

@@ -25,11 +25,11 @@ func (a *API) ticketRoutes() {
 		method: "GET", path: ticketsPath, scope: scope.TicketsRead, open: true, id: "listTickets", tag: tickets, summary: "List tickets, newest first",
 		detail: "Without their codes: those are shown one by one. People without a role see the tickets that they hold.",
 	}, a.listTickets)
-	write(a, route{
+	change(a, route{
 		method: "POST", path: ticketsPath, scope: scope.TicketsWrite, open: true, id: "purchaseTickets", tag: tickets, status: 201,
 		summary: "Buy tickets: an order, and its tickets with their codes, in one step",
-		detail:  "By `listingId` (recommended), or by `section` and `row`. Who asks as a person buys for themselves and may leave out `customer.email`.", errors: []int{404},
-	}, a.purchase)
+		detail:  "By `listingId`, `ticketTypeId`, `holdId`, or `section` and `row`. Who asks as a person buys for themselves and may leave out `customer.email`.", errors: []int{404},
+	}, expectHold[*purchaseInput](a), a.purchase, a.Keep.Do)
 	read(a, route{
 		method: "GET", path: one, scope: scope.TicketsRead, open: true, id: "getTicket", tag: tickets, summary: "Read a ticket",
 		detail: "With its codes, for its holder and the organisation. Whoever bought it and gave it away sees it without.",
@@ -220,18 +220,16 @@ type buyerJSON struct {
 }
 
 type purchaseInputJSON struct {
-	EventID   string       `json:"eventId"`
-	ListingID string       `json:"listingId,omitempty" doc:"Recommended. Else section and row: the cheapest listing there that sells the quantity."`
-	Section   string       `json:"section,omitempty"`
-	Row       string       `json:"row,omitempty"`
-	Quantity  count        `json:"quantity" minimum:"1" maximum:"20"`
-	Customer  buyerJSON    `json:"customer"`
-	Payment   *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
+	Wanted
+	Customer buyerJSON    `json:"customer"`
+	Payment  *paymentJSON `json:"payment,omitempty" doc:"Whose payment the order stands on; no money is moved."`
 }
 
 type purchaseInput struct {
 	Body purchaseInputJSON
 }
+
+func (in *purchaseInput) wanted() *Wanted { return &in.Body.Wanted }
 
 func (in *purchaseInput) writeKey() string { return in.Body.EventID }
 
@@ -241,15 +239,13 @@ type purchaseJSON struct {
 	Tickets []ticketJSON `json:"tickets" nullable:"false" doc:"With their codes; by place."`
 }
 
-func (a *API) purchase(tx *db.Tx, c *call, in *purchaseInput) (answer[purchaseJSON], error) {
+func (a *API) purchase(tx *db.Tx, c *call, in *purchaseInput, _ none) (answer[purchaseJSON], error) {
 	b := in.Body
 	email, err := c.buyer(tx, b.Customer.Email)
 	if err != nil {
 		return answer[purchaseJSON]{}, err
 	}
-	o, _, err := a.place(tx, c, orderInputJSON{
-		EventID: b.EventID, ListingID: b.ListingID, Section: b.Section, Row: b.Row, Quantity: b.Quantity, Customer: customerJSON{email, b.Customer.Phone}, Payment: b.Payment,
-	})
+	o, _, err := a.place(tx, c, orderInputJSON{Wanted: b.Wanted, Customer: customerJSON{email, b.Customer.Phone}, Payment: b.Payment})
 	if err != nil {
 		return answer[purchaseJSON]{}, err
 	}
@@ -353,7 +349,8 @@ func (a *API) place(tx *db.Tx, c *call, b orderInputJSON) (order.Order, *fact.Fa
 		return order.Order{}, nil, err
 	}
 	input := order.Input{
-		Event: id.Event(b.EventID), Listing: id.Listing(b.ListingID), Section: b.Section, Row: b.Row, Quantity: int(b.Quantity),
+		Event: id.Event(b.EventID), Hold: id.Hold(b.HoldID), Listing: id.Listing(b.ListingID), Type: id.TicketType(b.TicketTypeID), Section: b.Section, Row: b.Row,
+		Quantity: int(b.Quantity), AccessCode: b.AccessCode, Holder: c.holder(),
 		Customer: order.Customer{Email: b.Customer.Email, Phone: order.Phone{Number: b.Customer.Phone.Number, CountryCode: b.Customer.Phone.CountryCode}},
 	}
 	if b.Payment != nil {

@@ -101,6 +101,8 @@ type liveEvent struct {
 	Region        string         `json:"region,omitempty"`
 	Country       string         `json:"country,omitempty"`
 	Currency      money.Currency `json:"currency"`
+	OnSaleAt      *fact.Instant  `json:"on_sale_at,omitempty"`
+	OffSaleAt     *fact.Instant  `json:"off_sale_at,omitempty"`
 	Status        event.Status   `json:"status"`
 	Version       int64          `json:"version"`
 	CreatedAt     fact.Instant   `json:"created_at"`
