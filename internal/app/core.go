@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
@@ -75,6 +76,7 @@ type Core struct {
 	Orders        *order.Book
 	People        *org.People
 	Apps          *oauth.Registry
+	Box           *inbound.Box
 
 	node   string
 	finder Finder
@@ -152,6 +154,8 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.Endpoints.Follow(c.Ledger)
+	c.Engine.LogTo(c.Ledger)
+	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
 	c.Events = event.New(c.Ledger, order.Exists)
 	c.Stock = inventory.New(c.Ledger)
 	c.Tickets = ticket.New(c.Ledger)
@@ -159,6 +163,17 @@ func (c *Core) open(ctx context.Context) error {
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil
+}
+
+// knownTo tells which names are events of one of the vocabularies.
+func knownTo(all []endpoint.Vocabulary) func(string) bool {
+	names := map[string]bool{}
+	for _, v := range all {
+		for _, name := range v.Events() {
+			names[name] = true
+		}
+	}
+	return func(name string) bool { return names[name] }
 }
 
 // checkKey compares the master key's fingerprint with the database's, which takes the first it sees.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
@@ -28,6 +29,7 @@ type Made struct {
 // Batch is what one transaction wrote down of an organisation's attempts.
 type Batch struct {
 	Org     int64
+	At      time.Time
 	entries string
 }
 
@@ -72,12 +74,15 @@ func (e *Engine) AttemptLog() *ledger.Log { return e.log }
 
 // AttemptsAfter returns up to limit batches of an organisation, or of all when org is 0, that stand after a place in the log of attempts.
 func (e *Engine) AttemptsAfter(q db.Querier, org int64, p ledger.Place, limit int) ([]ledger.Placed[Batch], error) {
-	which := ledger.Query{Columns: "org_id, entries", Where: "org_id = $1", Args: []any{org}}
+	which := ledger.Query{Columns: "org_id, at, entries", Where: "org_id = $1", Args: []any{org}}
 	if org == 0 {
 		which.Where, which.Args = "", nil
 	}
 	return ledger.After(e.log, q, p, limit, which, func(r db.Rows, more ...any) (b Batch, err error) {
-		return b, r.Scan(append([]any{&b.Org, &b.entries}, more...)...)
+		var at int64
+		err = r.Scan(append([]any{&b.Org, &at, &b.entries}, more...)...)
+		b.At = time.UnixMicro(at)
+		return b, err
 	})
 }
 
@@ -129,3 +134,8 @@ func (e *Engine) SweepLog(ctx context.Context) error {
 
 // Dialect returns the dialect of a format, or nil.
 func (e *Engine) Dialect(format string) Dialect { return e.dialects[format] }
+
+// Render makes the envelope that an endpoint of its format would get of a fact, without sending it.
+func (e *Engine) Render(ctx context.Context, to *endpoint.Endpoint, f *fact.Fact) ([]byte, error) {
+	return settings{to: to, dialect: e.dialects[to.Format]}.render(ctx, f)
+}

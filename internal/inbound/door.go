@@ -11,21 +11,16 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
-// Problems answers a request with an error.
-type Problems interface {
-	Write(w http.ResponseWriter, r *http.Request, err error)
-}
-
 // DoorPath is where developer endpoints take in, as the mux has it.
 const DoorPath = "/api/webhook/{devId}"
 
-// Door is the handler of POST [DoorPath].
-func (b *Box) Door(p Problems) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// Door is the handler of POST [DoorPath]. refuse answers a request with an error.
+func (b *Box) Door(refuse func(w http.ResponseWriter, r *http.Request, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if err := b.serve(w, r); err != nil {
-			p.Write(w, r, err)
+			refuse(w, r, err)
 		}
-	})
+	}
 }
 
 // serve takes what a request brings and answers it.

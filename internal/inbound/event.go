@@ -127,8 +127,18 @@ func (b *Box) Load(q db.Querier, a Arrival) (Event, error) {
 // PlaceOf returns where an endpoint's event stands in the log. It reports false for one that has gone, or never was there.
 func (b *Box) PlaceOf(q db.Querier, e *Endpoint, evt string) (ledger.Place, bool, error) {
 	f, ok := id.ParseFact(evt)
-	if !ok {
-		return ledger.Place{}, false, nil
+	if !ok || f == (id.Fact{}) {
+		return ledger.Place{}, ok, nil // the zero id stands before the first
 	}
 	return b.log.Find(q, f.Seq, "endpoint_no = $1 AND day = $2", e.No, f.Day)
+}
+
+// Newest returns the id of the newest of an endpoint's events, and where it stands; the zero values when there is none.
+func (b *Box) Newest(q db.Querier, e *Endpoint) (f id.Fact, p ledger.Place, err error) {
+	p, seq, found, err := b.log.Newest(q, "endpoint_no = $1", e.No)
+	if err != nil || !found {
+		return f, ledger.Place{}, err
+	}
+	newest, err := b.Load(q, Arrival{Seq: seq, Endpoint: e.No})
+	return newest.ID, p, err
 }

@@ -3,7 +3,7 @@
 //
 // # The way of an event
 //
-// The [Door] answers POST /api/webhook/{DEV-id}. It reads the body once and keeps its bytes as they came, with the headers (but no credentials in them) and
+// [Box.Door] answers POST /api/webhook/{DEV-id}. It reads the body once and keeps its bytes as they came, with the headers (but no credentials in them) and
 // what the body calls the event. A signature is checked with the endpoint's secret, in whichever scheme of package webhook the headers show, and the verdict is kept:
 // an event with a bad signature is taken like any other, because seeing why it is bad is what the box is for. The answer is given after the commit; which
 // answer, and after how long, is the owner's to choose ([Answer]), so that a sender's retries can be tried.

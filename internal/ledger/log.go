@@ -106,6 +106,23 @@ func (g *Log) Find(q db.Querier, seq int64, where string, args ...any) (p Place,
 	return p, err == nil, err
 }
 
+// Newest returns the place and the number of the last row that satisfies a condition and that [After] would return. It reports false when there is none.
+func (g *Log) Newest(q db.Querier, where string, args ...any) (p Place, seq int64, found bool, err error) {
+	columns, order := "seq", "seq DESC"
+	dest := []any{&p.seq}
+	if g.l.epoch != 0 {
+		columns, order, dest = "epoch, xid, seq", "epoch DESC, xid DESC, seq DESC", []any{&p.epoch, &p.xid, &p.seq}
+		where = fmt.Sprintf("%s AND (epoch, xid) < ($%d, pg_snapshot_xmin(pg_current_snapshot())::text::bigint)", where, len(args)+1)
+		args = append(args[:len(args):len(args)], g.l.epoch)
+	}
+	_, err = db.One(q, func(r db.Rows) (bool, error) { return true, r.Scan(dest...) },
+		fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT 1", columns, g.table, where, order), args...)
+	if errors.Is(err, db.ErrNoRow) {
+		return Place{}, 0, false, nil
+	}
+	return p, p.seq, err == nil, err
+}
+
 // OfOrg returns an organisation's facts among the next limit facts of all that stand after the place, in order, with the data of private ones, and
 // the place of the last that was looked at; more tells whether there may be others.
 func (l *Ledger) OfOrg(q db.Querier, org int64, p Place, limit int) (own []Entry, last Place, more bool, err error) {
