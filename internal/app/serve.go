@@ -83,6 +83,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 		err = errors.Join(err, <-done)
 	case err = <-done:
 	}
+	stopServing()
 	stopEngine()
 	parts.Wait()
 	return err

@@ -170,16 +170,16 @@ func (b *Box) at(tx *db.Tx, w Whose, i id.DevEndpoint, ifVersion int64) (*Endpoi
 	return e, err
 }
 
-// SetAnswer changes what senders are answered from now on.
-func (b *Box) SetAnswer(tx *db.Tx, w Whose, i id.DevEndpoint, a Answer, ifVersion int64) (*Endpoint, error) {
+// Change changes what senders are answered from now on; nil leaves it as it is. ifVersion is the version that the caller saw, or 0.
+func (b *Box) Change(tx *db.Tx, w Whose, i id.DevEndpoint, a *Answer, ifVersion int64) (*Endpoint, error) {
+	e, err := b.at(tx, w, i, ifVersion)
+	if err != nil || a == nil {
+		return e, err
+	}
 	if err := a.Check("/answer"); err != nil {
 		return nil, err
 	}
-	e, err := b.at(tx, w, i, ifVersion)
-	if err != nil {
-		return nil, err
-	}
-	e.Answer, e.UpdatedAt = a, tx.Now()
+	e.Answer, e.UpdatedAt = *a, tx.Now()
 	e.Version++
 	_, err = tx.Exec(`UPDATE dev_endpoints SET answer_status = $1, answer_body = $2, answer_delay = $3, version = $4, updated_at = $5, used_at = $5
 		WHERE endpoint_no = $6 AND org_id = $7`, a.Status, a.Body, a.Delay.Milliseconds(), e.Version, tx.Micros(), e.No, e.Org)

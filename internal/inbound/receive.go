@@ -91,7 +91,9 @@ func nameOf(body []byte) (string, error) {
 }
 
 // plain is text that every database can store.
-func plain(s string) string { return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD") }
+func plain(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
 
 // clip cuts text to n bytes, between characters.
 func clip(s string, n int) string {

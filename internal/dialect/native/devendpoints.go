@@ -2,8 +2,10 @@ package native
 
 import (
 	"context"
+	"reflect"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -76,11 +78,7 @@ func accountOf(p *access.Principal) inbound.Whose {
 	return w
 }
 
-type devEndpointListInput struct {
-	Paging
-}
-
-func (a *API) listDevEndpoints(ctx context.Context, c *call, in *devEndpointListInput) (answer[list[devEndpointJSON, noFilters]], error) {
+func (a *API) listDevEndpoints(ctx context.Context, c *call, in *pagingInput) (answer[list[devEndpointJSON, noFilters]], error) {
 	all, err := a.Box.List(a.DB.Read(ctx), accountOf(c.Principal))
 	if err != nil {
 		return answer[list[devEndpointJSON, noFilters]]{}, err
@@ -142,7 +140,24 @@ func (a *API) createDevEndpoint(tx *db.Tx, c *call, in *devEndpointInput) (answe
 }
 
 type devEndpointPatchJSON struct {
-	Answer *devAnswerInputJSON `json:"answer" required:"true" nullable:"true" doc:"All of it: what is left out is as usual. null for the usual answer."`
+	Answer optionalAnswer `json:"answer,omitempty" doc:"All of it: what is left out is as usual. null for the usual answer."`
+}
+
+// optionalAnswer is the answer of a PATCH: left out, it stays; null is the usual.
+type optionalAnswer struct {
+	given bool
+	to    *devAnswerInputJSON
+}
+
+// UnmarshalJSON notes that the field was there.
+func (o *optionalAnswer) UnmarshalJSON(b []byte) error {
+	o.given = true
+	return unmarshal(b, &o.to)
+}
+
+// Schema is an answer's: null is let through for every field that is not required.
+func (optionalAnswer) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[devAnswerInputJSON](), true, "")
 }
 
 type devEndpointPatch struct {
@@ -156,7 +171,12 @@ func (a *API) changeDevEndpoint(tx *db.Tx, c *call, in *devEndpointPatch) (answe
 	if err != nil {
 		return answer[devEndpointJSON]{}, err
 	}
-	e, err := a.Box.SetAnswer(tx, accountOf(c.Principal), id.DevEndpoint(in.ID), in.Body.Answer.chosen(), version)
+	var to *inbound.Answer
+	if in.Body.Answer.given {
+		chosen := in.Body.Answer.to.chosen()
+		to = &chosen
+	}
+	e, err := a.Box.Change(tx, accountOf(c.Principal), id.DevEndpoint(in.ID), to, version)
 	if err != nil {
 		return answer[devEndpointJSON]{}, err
 	}

@@ -55,15 +55,15 @@ func (a *API) streams(mux humago.Mux) {
 		detail: "Newest first; with `Accept: text/event-stream` as it comes, oldest first, with the events' ids. Only for the account that the endpoint belongs to.",
 	}
 	mux.HandleFunc(r.method+" "+r.path, a.streaming(r.need(), a.devEvents))
-	op = a.operation(r, reflect.TypeFor[struct{}](), reflect.TypeFor[devEventsJSON]())
-	op.Parameters = []*huma.Param{
+	list := a.operation(r, reflect.TypeFor[struct{}](), reflect.TypeFor[devEventsJSON]())
+	list.Parameters = []*huma.Param{
 		{Name: "user_id", In: "query", Required: true, Description: "The endpoint's id, DEV-….", Schema: &huma.Schema{Type: huma.TypeString}},
 		query("limit", "How many at most, 1 to 100; 50 when left out."),
 		query("before", "The id of the last event of the page before."),
 		query("after", "Of a stream: an id to go on after, or start for all that are kept."),
 	}
-	op.Responses["200"].Content[eventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	a.huma.OpenAPI().AddOperation(&op)
+	list.Responses["200"].Content[eventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	a.huma.OpenAPI().AddOperation(&list)
 	a.receiving(mux)
 }
 
