@@ -14,16 +14,16 @@ const erasePage = 100 // events that are looked at together: each may be large
 // EraseTraces blanks what events of an organisation (0 for all) have that has a person's address in it, and returns how many. It looks through all of them, in steps.
 func EraseTraces(ctx context.Context, d *db.DB, org int64, a person.Address) (n int, err error) {
 	for last, more := int64(0), true; more; {
-		var found []int64
-		if found, last, more, err = search(d.Read(ctx), org, last, a); err != nil {
+		var found []Event
+		if found, last, more, err = Mentions(d.Read(ctx), org, last, a); err != nil {
 			return n, fmt.Errorf("look for a person in events of developer endpoints: %w", err)
 		}
 		if len(found) == 0 {
 			continue
 		}
 		err = d.Write(ctx, "", func(tx *db.Tx) error {
-			for _, seq := range found {
-				if err := tx.Later(`UPDATE inbound_events SET body = NULL, headers = '{}', event = '' WHERE seq = $1`, seq); err != nil {
+			for _, one := range found {
+				if err := tx.Later(`UPDATE inbound_events SET body = NULL, headers = '{}', event = '' WHERE seq = $1`, one.ID.Seq); err != nil {
 					return err
 				}
 			}
@@ -37,24 +37,22 @@ func EraseTraces(ctx context.Context, d *db.DB, org int64, a person.Address) (n 
 	return n, nil
 }
 
-func search(q db.Querier, org, after int64, a person.Address) (found []int64, last int64, more bool, err error) {
-	rows, err := q.Query(`SELECT seq, event, headers, body FROM inbound_events WHERE seq > $1 AND (org_id = $2 OR $2 = 0) ORDER BY seq LIMIT $3`, after, org, erasePage)
-	if err != nil {
-		return nil, 0, false, err
-	}
-	defer rows.Close()
-	count := 0
-	for ; rows.Next(); count++ {
-		var event, headers string
-		var body []byte
-		if err := rows.Scan(&last, &event, &headers, &body); err != nil {
-			return nil, 0, false, err
+// Mentions looks at the next of an organisation's events (0 for all organisations) after a number, and returns those that have a person's address in them, the
+// number of the last that it looked at, and whether there are more.
+func Mentions(q db.Querier, org, after int64, a person.Address) (found []Event, last int64, more bool, err error) {
+	all, err := db.All(q, func(r db.Rows) (Event, error) { return scanEvent(r) },
+		`SELECT `+eventColumns+` FROM inbound_events WHERE seq > $1 AND (org_id = $2 OR $2 = 0) ORDER BY seq LIMIT $3`, after, org, erasePage)
+	for _, e := range all {
+		last = e.ID.Seq
+		headers := false
+		for _, v := range e.Headers {
+			headers = headers || a.In([]byte(v))
 		}
-		if a.In([]byte(event)) || a.In([]byte(headers)) || a.In(body) {
-			found = append(found, last)
+		if headers || a.In([]byte(e.Name)) || a.In(e.Body) {
+			found = append(found, e)
 		}
 	}
-	return found, last, count == erasePage, rows.Err()
+	return found, last, len(all) == erasePage, err
 }
 
 // EraseAccounts ends the endpoints of accounts of an organisation (0 for all), with all that they have taken.

@@ -30,8 +30,10 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/live"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
@@ -99,6 +101,9 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	}
 	book.Follow(l)
 	stock := inventory.New(l)
+	engine.LogTo(l)
+	box := inbound.New(inbound.Config{DB: d, Keys: keys, Ledger: l, Known: func(name string) bool { return name == "ticket.purchased" }, Log: logger})
+	streams := live.New(live.Config{DB: d, Ledger: l, Engine: engine, Subscriptions: subscriptions, Box: box, Log: logger})
 	server, err := web.New(web.Config{Log: logger})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +117,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, ticket.New(l)),
 		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
 		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
+		Box: box, Streams: streams,
 	})
 	h.server = server.Handler()
 	s := httptest.NewServer(h.server)
