@@ -7,6 +7,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
 )
 
 // Inbound streams what a developer endpoint takes, as [Streams.Organisation] does. The ids are those of the events. The query may say after, an id to go on
@@ -62,9 +63,15 @@ func (s *Streams) eventPosition(ctx context.Context, of *inbound.Endpoint, asked
 		return newest.String(), false, err
 	}
 	place, found, err := s.Box.PlaceOf(q, of, asked)
-	if err != nil || !found {
-		return start, true, err
+	if err != nil {
+		return "", false, err
 	}
-	f.at.place = place
-	return asked, false, nil
+	if f.at.place = place; found {
+		return asked, false, nil
+	}
+	oldest, err := s.Box.After(q, of.No, ledger.Place{}, 1) // memory may have what is not kept any more, and the reader has seen
+	if len(oldest) > 0 {
+		f.at.place = oldest[0].Place.Before()
+	}
+	return start, true, err
 }
