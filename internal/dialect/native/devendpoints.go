@@ -155,9 +155,11 @@ func (o *optionalAnswer) UnmarshalJSON(b []byte) error {
 	return unmarshal(b, &o.to)
 }
 
-// Schema is an answer's: null is let through for every field that is not required.
+// Schema is an answer's, or null.
 func (optionalAnswer) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[devAnswerInputJSON](), true, "")
+	s := huma.SchemaFromType(r, reflect.TypeFor[devAnswerInputJSON]())
+	s.Nullable = true
+	return s
 }
 
 type devEndpointPatch struct {
