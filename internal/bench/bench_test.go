@@ -108,7 +108,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"hanging, ten answer, sqlite", "hanging, one of ten hangs, sqlite", "hanging, one hangs, one fails, sqlite",
 		"orders, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
-		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
+		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "stream, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

@@ -16,6 +16,7 @@ const (
 	partOrders     = "orders"     // orders instead of messages
 	partOld        = "old"        // with many old deliveries in the tables
 	partTokens     = "tokens"     // reading with access tokens
+	partStream     = "stream"     // messages at a fixed rate, and a hundred who listen
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partOld, partStream, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -40,6 +41,7 @@ type plan struct {
 	rates      []load
 	hanging    load
 	reading    load
+	streams    load
 	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
 	hold       time.Duration // how long the receiver is silent before the server is killed
@@ -51,7 +53,7 @@ func fullPlan() plan {
 	return plan{
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
-		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
+		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -60,7 +62,7 @@ func quickPlan() plan {
 	p := fullPlan()
 	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
-	p.hanging, p.reading = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second)
+	p.hanging, p.reading, p.streams = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second), openLoad(50, 4*time.Second)
 	p.old = 50_000
 	return p
 }
