@@ -283,7 +283,9 @@ func TestTheAnswerCanBeChosen(t *testing.T) {
 			body, media string
 		}{
 			{inbound.Answer{Status: 202, Body: ptr(`{"ok":true}`)}, 202, `{"ok":true}`, "application/json"},
-			{inbound.Answer{Status: 204}, 204, "", ""}, {inbound.Answer{Body: ptr("")}, 200, "", ""}, {inbound.Answer{Status: 500}, 500, `{"status":"received"`, "application/json"},
+			{inbound.Answer{Status: 204}, 204, "", ""},
+			{inbound.Answer{Body: ptr("")}, 200, "", ""},
+			{inbound.Answer{Status: 500}, 500, `{"status":"received"`, "application/json"},
 		} {
 			if _, err := change(&c.a, 0); err != nil {
 				t.Fatal(err)

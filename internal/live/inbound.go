@@ -44,7 +44,7 @@ func (s *Streams) Inbound(
 	}
 	defer s.Metrics.reading("endpoint")()
 	if err := reader.begin(reader.firstly(gap, asked)); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	reader.run(r.Context())
 	return nil

@@ -80,7 +80,7 @@ func (s *Streams) Organisation(w http.ResponseWriter, r *http.Request, who *acce
 	}
 	defer s.Metrics.reading("organisation")()
 	if err := reader.begin(reader.firstly(gap, want.asked)); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		return nil // the reader has gone
 	}
 	reader.run(r.Context())
 	return nil

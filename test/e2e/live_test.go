@@ -360,4 +360,3 @@ func TestTheMetricsTellOfStreams(t *testing.T) {
 		}
 	})
 }
-
