@@ -33,6 +33,9 @@ type Batch struct {
 	entries string
 }
 
+// Size is how many bytes of memory the batch takes.
+func (b Batch) Size() int { return len(b.entries) }
+
 // entry is an attempt in a batch.
 type entry struct {
 	Endpoint int64      `json:"e"`

@@ -29,7 +29,7 @@ func (b *Box) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := b.admit(e.No); err != nil {
+	if err := b.admit(e.No, 1); err != nil {
 		return err
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
@@ -41,6 +41,11 @@ func (b *Box) serve(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
 		return err
+	}
+	if more := len(body) / perToken; more > 0 {
+		if err := b.admit(e.No, more); err != nil {
+			return err
+		}
 	}
 	release := func() {}
 	if e.Answer.Delay > 0 {
@@ -58,11 +63,14 @@ func (b *Box) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// admit takes one event from an endpoint's budget.
-func (b *Box) admit(no int64) error {
+// perToken is how many bytes of a body count as one event more: whoever fills the disk is stopped sooner.
+const perToken = 16 << 10
+
+// admit takes so much from an endpoint's budget.
+func (b *Box) admit(no int64, n int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	reservation := b.state(no).limiter.Reserve()
+	reservation := b.state(no).limiter.ReserveN(time.Now(), min(n, b.config.Burst))
 	wait := reservation.Delay()
 	if wait == 0 {
 		return nil
@@ -127,5 +135,5 @@ func (a Answer) write(w http.ResponseWriter, f id.Fact) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(a.status())
-	_, _ = io.WriteString(w, body) // the sender may be gone
+	_, _ = io.WriteString(w, body) //nolint:gosec // JSON or plain text, and nosniff; the sender may be gone
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/person"
 )
 
-const erasePage = 100 // events that are looked at together: each may be large
+const erasePage = 20 // events that are looked at together: each may be large
 
 // EraseTraces blanks what events of an organisation (0 for all) have that has a person's address in it, and returns how many. It looks through all of them, in steps.
 func EraseTraces(ctx context.Context, d *db.DB, org int64, a person.Address) (n int, err error) {

@@ -88,13 +88,28 @@ func (b *Box) Events(q db.Querier, e *Endpoint, before int64, limit int) (page [
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	page, err = db.All(q, func(r db.Rows) (Event, error) { return scanEvent(r) }, `SELECT `+eventColumns+` FROM inbound_events
-		WHERE endpoint_no = $1 AND org_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`, e.No, e.Org, before, limit+1)
-	if len(page) > limit {
-		return page[:limit], true, err
+	rows, err := q.Query(`SELECT `+eventColumns+` FROM inbound_events WHERE endpoint_no = $1 AND org_id = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`,
+		e.No, e.Org, before, limit+1)
+	if err != nil {
+		return nil, false, err
 	}
-	return page, false, err
+	defer rows.Close()
+	for size := 0; rows.Next(); {
+		if len(page) == limit || size > pageBytes {
+			return page, true, nil
+		}
+		one, err := scanEvent(rows)
+		if err != nil {
+			return nil, false, err
+		}
+		page = append(page, one)
+		size += len(one.Body)
+	}
+	return page, false, rows.Err()
 }
+
+// pageBytes is how much the bodies of a page may have before it ends, whatever it was asked for.
+const pageBytes = 4 << 20
 
 // After returns up to limit events of an endpoint that stand after a place in the log, in order.
 func (b *Box) After(q db.Querier, endpoint int64, p ledger.Place, limit int) ([]ledger.Placed[Event], error) {

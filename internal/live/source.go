@@ -18,6 +18,7 @@ import (
 const (
 	atOnce   = 256  // entries that a tail reads at once
 	pageSize = 1000 // facts that a page of the past looks at
+	batches  = 32   // rows of the log of attempts, each of which has up to a thousand
 	events   = 16   // events of an endpoint that are read at once: each may be large
 )
 
@@ -81,6 +82,7 @@ func (s factSource) entries(found []ledger.Entry, load bool) []*entry {
 			payload, err := message("fact", factJSON{f.ID.String(), f.Kind, f.Subject, f.Version, fact.Instant(f.At), data})
 			return []part{{payload: payload}}, err
 		}}
+		all[i].size.Store(int64(len(f.Data)))
 	}
 	return all
 }
@@ -134,8 +136,8 @@ func (s attemptSource) last(ctx context.Context) (ledger.Place, error) {
 func (s attemptSource) listen() (<-chan struct{}, func()) { return s.Engine.AttemptLog().Listen() }
 
 func (s attemptSource) next(ctx context.Context, after ledger.Place) ([]*entry, bool, error) {
-	found, err := s.Engine.AttemptsAfter(s.DB.Read(ctx), 0, after, atOnce)
-	return attemptEntries(found), len(found) == atOnce, err
+	found, err := s.Engine.AttemptsAfter(s.DB.Read(ctx), 0, after, batches)
+	return attemptEntries(found), len(found) == batches, err
 }
 
 func (s attemptSource) page(ctx context.Context, org int64, after ledger.Place) ([]*entry, ledger.Place, bool, error) {
@@ -144,8 +146,8 @@ func (s attemptSource) page(ctx context.Context, org int64, after ledger.Place) 
 		return nil, after, false, err
 	}
 	defer done()
-	found, err := s.Engine.AttemptsAfter(q, org, after, atOnce)
-	return attemptEntries(found), lastOf(found, after), len(found) == atOnce, err
+	found, err := s.Engine.AttemptsAfter(q, org, after, batches)
+	return attemptEntries(found), lastOf(found, after), len(found) == batches, err
 }
 
 func lastOf[T any](found []ledger.Placed[T], otherwise ledger.Place) ledger.Place {
@@ -173,6 +175,7 @@ func attemptEntries(found []ledger.Placed[delivery.Batch]) []*entry {
 			}
 			return parts, nil
 		}}
+		all[i].size.Store(int64(one.Row.Size()))
 	}
 	return all
 }

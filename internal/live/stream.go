@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
@@ -96,11 +97,11 @@ func (r *stream) run(ctx context.Context) {
 		switch {
 		case errors.As(err, &b):
 			r.end(string(b))
-		case ctx.Err() != nil: // the reader has gone
+		case errors.Is(err, errSlow):
+			r.Metrics.ended.WithLabelValues("slow").Inc()
+		case errors.Is(err, errGone), ctx.Err() != nil:
 		case errors.Is(err, errClosing):
 			r.end(byeStop)
-		case errors.Is(err, errWrite):
-			r.Metrics.ended.WithLabelValues("slow").Inc()
 		default:
 			r.Log.Warn("a stream ends", "err", err)
 			r.end(byeFailed)
@@ -115,7 +116,10 @@ type bye string
 // Error is the reason.
 func (b bye) Error() string { return string(b) }
 
-var errWrite = errors.New("the reader does not read")
+var (
+	errSlow = errors.New("the reader does not read")
+	errGone = errors.New("the reader has gone")
+)
 
 // end says why the stream ends. The event has no data, so that a program that knows nothing of it has nothing to take for an event.
 func (r *stream) end(why string) {
@@ -217,8 +221,11 @@ func (r *stream) flush() error {
 	if r.buf = r.buf[:0]; cap(r.buf) > keepBuf {
 		r.buf = nil
 	}
-	if err != nil {
-		return errWrite
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
+	case err != nil:
+		return errGone
 	}
 	return nil
 }
@@ -266,7 +273,7 @@ func (r *stream) tick(ctx context.Context) error {
 	default:
 		r.who, r.doubts = who, 0
 	}
-	if time.Since(r.last) < r.Heartbeat {
+	if time.Since(r.last) < r.Heartbeat-r.Recheck/2 { // rather a little early than a little late
 		return nil
 	}
 	r.buf = append(r.buf, ": heartbeat\n"...)

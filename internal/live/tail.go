@@ -31,7 +31,7 @@ type entry struct {
 	fact  *fact.Fact // of facts
 	make  func(ctx context.Context) ([]part, error)
 
-	size      atomic.Int64 // of what was made, in bytes
+	size      atomic.Int64 // of what is in memory, in bytes
 	mu        sync.Mutex   // guards the rest; held while something is made
 	parts     []part
 	made      bool

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -266,8 +267,11 @@ func TestAThousandListen(t *testing.T) {
 					if err == nil {
 						err = json.Unmarshal(e.Data, &f)
 					}
-					if err != nil || f.Data.N != n {
-						failed <- fmt.Errorf("reader %d, message %d: got %s, %v", i, n, e.Data, err)
+					if err == nil && f.Data.N != n {
+						err = errors.New("another message")
+					}
+					if err != nil {
+						failed <- fmt.Errorf("reader %d, message %d: %s: %w", i, n, e.Data, err)
 						return
 					}
 				}
