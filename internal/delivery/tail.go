@@ -2,8 +2,9 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -36,33 +37,38 @@ type Batch struct {
 // Size is how many bytes of memory the batch takes.
 func (b Batch) Size() int { return len(b.entries) }
 
-// entry is an attempt in a batch.
-type entry struct {
-	Endpoint int64      `json:"e"`
-	Fact     int64      `json:"f"`
-	Day      int32      `json:"d"`
-	Webhook  id.Webhook `json:"w"`
-	Event    string     `json:"v"`
-	Number   int        `json:"n"`
-	State    int        `json:"s"`
-	Status   int        `json:"h"`
-	Code     string     `json:"c,omitempty"`
-	Took     int64      `json:"t"` // microseconds, as is
-	At       int64      `json:"a"`
+// appendEntry appends an attempt as it stands in a batch: a line of numbers (endpoint, fact, day, attempt, state, status, and microseconds: how long it
+// took, and when it was), the webhook, the code, and the event's name. It is written for every attempt, so it is not JSON.
+func appendEntry(b []byte, o *outcome) []byte {
+	for _, n := range [...]int64{
+		o.id.Endpoint, o.id.Seq, int64(o.id.Day), int64(o.attempt), int64(o.state), int64(o.status), o.out.Timing.Total.Microseconds(), o.at.UnixMicro(),
+	} {
+		b = append(strconv.AppendInt(b, n, 10), ' ')
+	}
+	b = append(append(b, o.webhook...), ' ')
+	b = append(append(b, o.code...), ' ')
+	return append(append(b, o.event...), '\n')
 }
 
 // Made returns the batch's attempts.
 func (b Batch) Made() ([]Made, error) {
-	var entries []entry
-	if err := json.Unmarshal([]byte(b.entries), &entries); err != nil {
-		return nil, fmt.Errorf("read the log of attempts: %w", err)
-	}
-	all := make([]Made, len(entries))
-	for i, n := range entries {
-		all[i] = Made{
-			Delivery: id.Delivery{Day: n.Day, Seq: n.Fact, Endpoint: n.Endpoint}, Webhook: n.Webhook, Event: n.Event, Number: n.Number,
-			State: stateName(n.State), Status: n.Status, Code: n.Code, Took: micros(n.Took), At: time.UnixMicro(n.At).UTC(),
+	var all []Made
+	for line := range strings.Lines(b.entries) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 11)
+		if len(fields) != 11 {
+			return nil, fmt.Errorf("the log of attempts has the line %q", line)
 		}
+		var n [8]int64
+		for i := range n {
+			var err error
+			if n[i], err = strconv.ParseInt(fields[i], 10, 64); err != nil {
+				return nil, fmt.Errorf("read the log of attempts: %w", err)
+			}
+		}
+		all = append(all, Made{
+			Delivery: id.Delivery{Day: int32(n[2]), Seq: n[1], Endpoint: n[0]}, Webhook: id.Webhook(fields[8]), Event: fields[10], Number: int(n[3]), //nolint:gosec // as it was written
+			State: stateName(int(n[4])), Status: int(n[5]), Code: fields[9], Took: micros(n[6]), At: time.UnixMicro(n[7]).UTC(),
+		})
 	}
 	return all, nil
 }
@@ -97,12 +103,9 @@ func (e *Engine) logAttempts(tx *db.Tx, made []*outcome) error {
 	if e.log == nil || len(made) == 0 {
 		return nil
 	}
-	byOrg := map[int64][]entry{}
+	byOrg := map[int64][]byte{}
 	for _, o := range made {
-		byOrg[o.org] = append(byOrg[o.org], entry{
-			Endpoint: o.id.Endpoint, Fact: o.id.Seq, Day: o.id.Day, Webhook: o.webhook, Event: o.event, Number: o.attempt, State: o.state,
-			Status: o.status, Code: o.code, Took: o.out.Timing.Total.Microseconds(), At: o.at.UnixMicro(),
-		})
+		byOrg[o.org] = appendEntry(byOrg[o.org], o)
 	}
 	first, err := tx.Numbers(len(byOrg))
 	if err != nil {
@@ -110,11 +113,7 @@ func (e *Engine) logAttempts(tx *db.Tx, made []*outcome) error {
 	}
 	rows := make([][]any, 0, len(byOrg))
 	for org, entries := range byOrg {
-		text, err := json.Marshal(entries)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, []any{first + int64(len(rows)), int64(fact.Day(tx.Now())), org, tx.Micros(), string(text)})
+		rows = append(rows, []any{first + int64(len(rows)), int64(fact.Day(tx.Now())), org, tx.Micros(), string(entries)})
 	}
 	return e.log.Append(tx, rows...)
 }

@@ -1,5 +1,5 @@
 -- Attempts in the order in which they were written down, to be tailed: one row for what a transaction settled of an organisation, with what a stream
--- tells of each attempt, as JSON. Kept for a week.
+-- tells of each attempt in a line. Kept for a week.
 -- only: sqlite
 CREATE TABLE attempt_log (
   seq     INTEGER PRIMARY KEY,
