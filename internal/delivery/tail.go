@@ -66,7 +66,7 @@ func (b Batch) Made() ([]Made, error) {
 			}
 		}
 		all = append(all, Made{
-			Delivery: id.Delivery{Day: int32(n[2]), Seq: n[1], Endpoint: n[0]}, Webhook: id.Webhook(fields[8]), Event: fields[10], Number: int(n[3]), //nolint:gosec // as it was written
+			Delivery: id.Delivery{Day: int32(n[2]), Seq: n[1], Endpoint: n[0]}, Webhook: id.Webhook(fields[8]), Event: fields[10], Number: int(n[3]),
 			State: stateName(int(n[4])), Status: int(n[5]), Code: fields[9], Took: micros(n[6]), At: time.UnixMicro(n[7]).UTC(),
 		})
 	}
