@@ -10,7 +10,7 @@ import (
 
 type benchCmd struct {
 	Quick bool     `help:"Measure each case for a few seconds only; the figures are rough."`
-	Only  []string `help:"Parts to measure: throughput, rates, ten, hanging, orders, hot, onsale, tokens, old or restart. Without any, all." placeholder:"PART"`
+	Only  []string `help:"Parts to measure: throughput, rates, ten, hanging, orders, hot, onsale, tokens, stream, old or restart. Without any, all." placeholder:"PART"`
 	Arms  []string `help:"What to measure: plain, durable, sqlite or postgres. Without any, all." placeholder:"ARM"`
 	Dir   string   `help:"Folder for the data, which decides the disk that is measured; the system's temporary one without it." placeholder:"DIR"`
 	Old   int      `help:"Old deliveries for the part \"old\"; 0 for 1,000,000." default:"0" placeholder:"N"`

@@ -168,11 +168,35 @@ func (d *Door) Enter(r *http.Request, need Need) (*Principal, Limit, error) {
 	return v.Principal, limit, v.allowed(need)
 }
 
+// Still looks again at who has the credential of a request that [Door.Enter] has let in, for an answer that goes on for long: whether it is still good, and for
+// what the route needs. It takes nothing from the budget and asks for no new proof, which the client could not send.
+func (d *Door) Still(r *http.Request, need Need) (*Principal, error) {
+	shown, err := credential(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.find(r.Context(), shown.text)
+	if err != nil {
+		return nil, err
+	}
+	if v.over(d.config.Now()) {
+		return nil, expired()
+	}
+	return v.Principal, v.allowed(need)
+}
+
+// over tells whether the credential has come to its end.
+func (p *Principal) over(now time.Time) bool { return !p.Expires.IsZero() && !now.Before(p.Expires) }
+
+func expired() error {
+	return Invalid("The access token has expired. Get a new one with the refresh token.")
+}
+
 // prove makes sure that a token is good still, and shown as it has to be: one that is bound to a key with a proof (RFC 9449 §7.2), and only that.
 func (d *Door) prove(r *http.Request, shown shown, p *Principal) error {
 	switch {
-	case !p.Expires.IsZero() && !d.config.Now().Before(p.Expires):
-		return Invalid("The access token has expired. Get a new one with the refresh token.")
+	case p.over(d.config.Now()):
+		return expired()
 	case !p.meantFor(r.URL.Path):
 		return Invalid("This token is not meant for this part of the server. Ask for one whose resource has it.")
 	case p.Proof == "" && !shown.proof:

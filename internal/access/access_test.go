@@ -201,3 +201,33 @@ func TestFailureToLookUpIsNotRemembered(t *testing.T) {
 		t.Errorf("Enter after that: %v", err)
 	}
 }
+
+// What goes on for long is asked about again and again: that costs nothing of the budget, and ends with the credential.
+func TestStillLooksWithoutTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		b.keys["sd_b"].Expires = time.Now().Add(time.Minute)
+		d := access.New(access.Config{Find: b.find})
+		r, need := request("X-API-Key", "sd_b"), access.Need{Scope: scope.EventsRead}
+		for range 10 {
+			if p, err := d.Still(r, need); err != nil || p.Credential != "key_b" {
+				t.Fatalf("Still = %v, %v", p, err)
+			}
+		}
+		if _, limit, err := d.Enter(r, need); err != nil || limit.Remaining != 1 {
+			t.Errorf("after that Enter has %d left, %v; want 1 of 2", limit.Remaining, err)
+		}
+		if _, err := d.Still(r, access.Need{Scope: scope.TicketsRead}); !problem.Is(err, "insufficient_scope") {
+			t.Errorf("Still for another scope: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if _, err := d.Still(r, need); !problem.Is(err, "invalid_token") {
+			t.Errorf("Still when it has expired: %v", err)
+		}
+		delete(b.keys, "sd_b")
+		time.Sleep(time.Second)
+		if _, err := d.Still(r, need); !problem.Is(err, "invalid_api_key") {
+			t.Errorf("Still when it was revoked: %v", err)
+		}
+	})
+}

@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
@@ -77,6 +78,7 @@ type Core struct {
 	Stamps        *stamp.Album
 	People        *org.People
 	Apps          *oauth.Registry
+	Box           *inbound.Box
 
 	node   string
 	finder Finder
@@ -154,6 +156,8 @@ func (c *Core) open(ctx context.Context) error {
 		return err
 	}
 	c.Endpoints.Follow(c.Ledger)
+	c.Engine.LogTo(c.Ledger)
+	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
 	c.Events = event.New(c.Ledger, bespoken)
 	c.Stock = inventory.New(c.Ledger)
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
@@ -171,6 +175,17 @@ func bespoken(q db.Querier, org, eventNo int64) (bool, error) {
 		return ordered, err
 	}
 	return inventory.Holding(q, org, eventNo)
+}
+
+// knownTo tells which names are events of one of the vocabularies.
+func knownTo(all []endpoint.Vocabulary) func(string) bool {
+	names := map[string]bool{}
+	for _, v := range all {
+		for _, name := range v.Events() {
+			names[name] = true
+		}
+	}
+	return func(name string) bool { return names[name] }
 }
 
 // checkKey compares the master key's fingerprint with the database's, which takes the first it sees.

@@ -48,7 +48,7 @@ func (c *Core) Erase(ctx context.Context, o int64, a person.Address, by audit.By
 	if err := e.look(ctx); err != nil {
 		return Erased{}, err
 	}
-	for _, step := range []func(context.Context) error{e.facts, e.traces, e.mentions, e.answers, e.stamps, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
+	for _, step := range []func(context.Context) error{e.facts, e.traces, e.arrivals, e.mentions, e.answers, e.stamps, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
 		if err := step(ctx); err != nil {
 			return e.done, fmt.Errorf("erase a person: %w", err)
 		}

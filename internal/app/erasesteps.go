@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
@@ -126,6 +127,13 @@ func (e *erasure) mark(ctx context.Context, some []ledger.Match) error {
 // traces blanks what deliveries have kept.
 func (e *erasure) traces(ctx context.Context) error {
 	n, err := delivery.EraseTraces(ctx, e.DB, e.org, e.address, e.found)
+	e.done.Traces += n
+	return err
+}
+
+// arrivals blanks what developer endpoints have taken.
+func (e *erasure) arrivals(ctx context.Context) error {
+	n, err := inbound.EraseTraces(ctx, e.DB, e.org, e.address)
 	e.done.Traces += n
 	return err
 }
@@ -318,6 +326,11 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 	}
 	if err := e.Apps.Erase(tx, o, e.user.No, e.by); err != nil {
 		return err
+	}
+	if e.user.No != 0 {
+		if err := inbound.EraseAccounts(tx, o, e.by, append(credentials, string(e.user.ID))...); err != nil {
+			return err
+		}
 	}
 	if err := e.People.Erase(tx, o, e.user.No, e.address); err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/live"
 	"github.com/stagedoorhq/stagedoor/internal/mail"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
@@ -75,6 +76,8 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	parts.Go(func() { c.sweepHolds(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
+	parts.Go(func() { f.streams.Run(serving) }) // streams and answers that are held back end first: the server waits for them
+	parts.Go(func() { c.Box.Run(serving) })
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(serving) }()
 	if ready != nil {
@@ -86,6 +89,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 		err = errors.Join(err, <-done)
 	case err = <-done:
 	}
+	stopServing()
 	stopEngine()
 	parts.Wait()
 	return err
@@ -109,10 +113,11 @@ func (c *Core) server(registry *prometheus.Registry) (*web.Server, Served, error
 
 // faces are what a server shows, as far as it has to be run.
 type faces struct {
-	api   *native.API
-	door  *access.Door
-	apps  *oauth.Server
-	pages *account.Pages
+	api     *native.API
+	door    *access.Door
+	apps    *oauth.Server
+	pages   *account.Pages
+	streams *live.Streams
 }
 
 // faces puts them on a server, which the outside reaches at a URL.
@@ -135,12 +140,18 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	})
 	f.apps.Routes(server.Mux())
 	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Checked: checkMetrics(registry), Log: c.Log})
+	counted := live.NewMetrics()
+	registry.MustRegister(counted.Collectors()...)
+	f.streams = live.New(live.Config{
+		DB: c.DB, Ledger: c.Ledger, Engine: c.Engine, Subscriptions: c.Subscriptions, Box: c.Box, Log: c.Log, Metrics: counted,
+	})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
 		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Stamps: c.Stamps,
 		Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine, Ledger: c.Ledger,
 		People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, Offered: f.pages.Offered,
 		ClientAddr: web.Client, Version: Version(), Log: c.Log,
+		Box: c.Box, Streams: f.streams,
 	})
 	return f, nil
 }
@@ -202,6 +213,9 @@ func (c *Core) sweep(ctx context.Context) {
 		}
 		if err := c.People.Sweep(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Warn("sweep sessions and links", "err", err)
+		}
+		if err := c.Engine.SweepLog(ctx); err != nil && ctx.Err() == nil {
+			c.Log.Warn("sweep the log of attempts", "err", err)
 		}
 		if err := c.expireOffers(ctx); err != nil && ctx.Err() == nil {
 			c.Log.Warn("expire offers of tickets", "err", err)

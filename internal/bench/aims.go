@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), streamAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all
@@ -98,6 +98,14 @@ func tokenAims(r *Report, arm string) (a []Aim) {
 		if x.Part == partTokens && x.Arm == arm && x.Check != nil {
 			a = append(a, atMost(x.Case+": check, of the request", arm, x.Check.OfRequest, 0.25, "×"))
 		}
+	}
+	return a
+}
+
+// streamAims: the specification promises less than 50 ms. The fact's instant, which the figure counts from, lies before the commit.
+func streamAims(r *Report, arm string) (a []Aim) {
+	if x := r.find(partStream, "", arm); x != nil && x.FactToArrival != nil {
+		a = append(a, atMost("fact to the reader of a stream, p99", arm, x.FactToArrival.P99, 50, "ms"))
 	}
 	return a
 }

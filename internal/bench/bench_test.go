@@ -119,7 +119,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"hot, a listing with stock for all, sqlite", "hot, a ticket type with stock for all, sqlite", "hot, a ticket type that sells out, sqlite",
 		"onsale, 14 reservations in 150ms, 4 connections, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
-		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
+		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "stream, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

@@ -26,7 +26,7 @@ type Options struct {
 	// figures are rough.
 	Quick bool
 
-	// Only and Arms select parts (throughput, rates, ten, hanging, orders, hot, onsale, tokens, old, restart) and arms (plain, durable, sqlite, postgres).
+	// Only and Arms select parts (throughput, rates, ten, hanging, orders, hot, onsale, tokens, stream, old, restart) and arms (plain, durable, sqlite, postgres).
 	// Empty means all.
 	Only, Arms []string
 

@@ -135,6 +135,7 @@ type fake struct {
 	tokens    int
 	log, done *os.File
 	lanes     map[string]chan parcel
+	readers   []chan []byte // of the stream
 }
 
 type parcel struct {
@@ -203,6 +204,8 @@ func (s *fake) endpoints() []string {
 func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	switch {
+	case r.URL.Path == "/api/v1/stream" && r.Header.Get("X-Api-Key") == "sd_secret" && r.URL.RawQuery == "attempts=false&kinds=bench.sent":
+		s.stream(w, r)
 	case r.URL.Path == "/metrics" || r.URL.Path == "/oauth/token" || r.Method == http.MethodGet:
 		s.serveReaders(w, r, string(body))
 	case r.Header.Get("X-Api-Key") != "sd_secret":
@@ -267,6 +270,24 @@ func (s *fake) serveReaders(w http.ResponseWriter, r *http.Request, body string)
 	}
 }
 
+// stream tells a reader of every message from now on.
+func (s *fake) stream(w http.ResponseWriter, r *http.Request) {
+	told := make(chan []byte, 10_000)
+	s.mu.Lock()
+	s.readers = append(s.readers, told)
+	s.mu.Unlock()
+	flush := http.NewResponseController(w)
+	for {
+		_ = flush.Flush()
+		select {
+		case body := <-told:
+			fmt.Fprintf(w, "id: x\nevent: fact\ndata: %s\n\n", bytes.Replace(body, []byte(`"timestamp":`), []byte(`"at":`), 1))
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
 func (s *fake) accept(w http.ResponseWriter, status int, envelope string, args ...any) {
 	body := fmt.Appendf(nil, envelope, args...)
 	s.mu.Lock()
@@ -275,6 +296,9 @@ func (s *fake) accept(w http.ResponseWriter, status int, envelope string, args .
 	_, err := fmt.Fprintf(s.log, "%s\n", body)
 	for _, url := range s.endpoints() {
 		s.lane(url) <- parcel{n, body}
+	}
+	for _, told := range s.readers {
+		told <- body
 	}
 	s.mu.Unlock()
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	partTokens     = "tokens"     // reading with access tokens
 	partHot        = "hot"        // orders for one event, and nothing else
 	partOnSale     = "onsale"     // holds and orders, as they came at a real on-sale, and many more of them
+	partStream     = "stream"     // messages at a fixed rate, and a hundred who listen
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partStream, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -42,6 +43,7 @@ type plan struct {
 	rates      []load
 	hanging    load
 	reading    load
+	streams    load
 	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
 	stock      int64         // tickets of the sales that sell out
@@ -57,8 +59,8 @@ func fullPlan() plan {
 	return plan{
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
-		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256,
-		old: 1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
+		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256, old: 1_000_000,
+		hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -67,7 +69,7 @@ func quickPlan() plan {
 	p := fullPlan()
 	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
-	p.hanging, p.reading = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second)
+	p.hanging, p.reading, p.streams = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second), openLoad(50, 4*time.Second)
 	p.old = 50_000
 	p.stock, p.curve, p.hurry = 2_000, times(rushCurve, 10), 4
 	return p

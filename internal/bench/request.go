@@ -91,8 +91,10 @@ func readNumber(body []byte) (n int64, ok bool) {
 
 // readInstant finds the instant of the fact in an envelope, the field "timestamp" of the formats standard and portal. It is
 // zero where there is none.
-func readInstant(body []byte) time.Time {
-	const field = `"timestamp":"`
+func readInstant(body []byte) time.Time { return instantIn(body, `"timestamp":"`) }
+
+// instantIn finds the instant after a field's name and colon and quotation mark; zero where there is none.
+func instantIn(body []byte, field string) time.Time {
 	i := bytes.Index(body, []byte(field))
 	if i < 0 {
 		return time.Time{}

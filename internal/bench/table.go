@@ -50,6 +50,7 @@ var titles = map[string]string{
 	partOnSale:     "An on-sale: holds that become orders",
 	partOld:        "With old deliveries in the tables",
 	partTokens:     "GET /api/v1/events with an access token",
+	partStream:     "Messages of 1 KiB at a fixed rate, and 100 who listen to the stream; a delivery is one message at one of them",
 	partRestart:    "SIGKILL and restart",
 }
 

@@ -30,7 +30,7 @@ func (e *Engine) attempt(l *lane, it *item, s settings) {
 		e.settler.add(&outcome{item: it, state: skipped})
 		return
 	}
-	o := &outcome{item: it, state: pending, at: time.Now()}
+	o := &outcome{item: it, state: pending, at: time.Now(), webhook: s.to.ID, event: name}
 	if s.bad != nil {
 		o.code, o.detail = codeBadEndpoint, "The endpoint's settings do not allow sending: "+s.bad.Error()
 	} else if env, err := e.envelope(it, s); errors.Is(err, errErased) {

@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
 )
 
 // Config is what an engine is made of. The zero values of the durations and counts mean the defaults that are written beside them.
@@ -81,6 +82,7 @@ type Engine struct {
 	settler  *settler
 	poller   *poller
 	chores   *chores
+	log      *ledger.Log // of attempts; nil for none
 
 	node     atomic.Int64  // this start's number; 0 while it does not send
 	skew     atomic.Int64  // nanoseconds that the database's clock is ahead of this machine's

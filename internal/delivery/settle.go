@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 )
 
 // outcome is what came of an item.
@@ -29,6 +30,8 @@ type outcome struct {
 	body    []byte
 	hash    [sha256.Size]byte
 	head    func() string
+	webhook id.Webhook
+	event   string
 }
 
 const (
@@ -240,6 +243,7 @@ func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
 	updates := make([][]any, 0, len(batch))
 	attempts := make([][]any, 0, len(batch))
 	var envelopes [][]any
+	var made []*outcome
 	for _, o := range batch {
 		update := e.update(tx, o)
 		if now.Before(o.until) {
@@ -250,7 +254,7 @@ func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
 			continue
 		}
 		if o.attempted {
-			attempts = append(attempts, e.row(o))
+			attempts, made = append(attempts, e.row(o)), append(made, o)
 			if o.state != delivered && o.body != nil {
 				envelopes = append(envelopes, []any{o.id.Seq, o.variant, int64(o.id.Day), o.org, o.body})
 			}
@@ -263,6 +267,9 @@ func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
 		return err
 	}
 	if err := tx.Bulk(insertEnvelopes, envelopes); err != nil {
+		return err
+	}
+	if err := e.logAttempts(tx, made); err != nil {
 		return err
 	}
 	tx.OnCommit(func() { e.settled(batch) })

@@ -216,3 +216,21 @@ func Secret(prefix string) string {
 	_, _ = rand.Read(b[:])
 	return prefix + lower.EncodeToString(b[:])
 }
+
+const devPrefix = "DEV-"
+
+// NewDevEndpoint makes a developer endpoint's id. There are a million of them: two collide, and whoever makes one tries again.
+func NewDevEndpoint() DevEndpoint {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	for i := range b {
+		b[i] = upper[int(b[i])%len(upper)]
+	}
+	return DevEndpoint(devPrefix + string(b[:]))
+}
+
+// ValidDevEndpoint tells whether s has the shape of a developer endpoint's id.
+func ValidDevEndpoint(s string) bool {
+	text, ok := strings.CutPrefix(s, devPrefix)
+	return ok && len(text) == 4 && strings.Trim(text, upper) == ""
+}

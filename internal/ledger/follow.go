@@ -13,9 +13,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 )
 
-// Place is where a fact stands in the log. The zero Place is before the first.
-type Place struct{ epoch, xid, seq int64 }
-
 // Entry is a fact and its place.
 type Entry struct {
 	Place Place
@@ -132,8 +129,8 @@ func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 	if f.Log == nil {
 		f.Log = slog.Default()
 	}
-	wake := l.subscribe()
-	defer l.unsubscribe(wake)
+	wake, leave := l.Listen()
+	defer leave()
 	r := &run{l: l, f: f}
 	for poll := pollEvery; ctx.Err() == nil; {
 		again, err := r.turn(ctx)
@@ -290,25 +287,6 @@ func (r *run) park(ctx context.Context, from Place, e Entry, reason error) error
 // Parked counts the facts that followers have put aside.
 func Parked(q db.Querier) (int64, error) {
 	return db.One(q, db.Value[int64], "SELECT count(*) FROM ledger_parked")
-}
-
-func (l *Ledger) subscribe() chan struct{} {
-	c := make(chan struct{}, 1)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting = append(l.waiting, c)
-	return c
-}
-
-func (l *Ledger) unsubscribe(c chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, w := range l.waiting {
-		if w == c {
-			l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-			return
-		}
-	}
 }
 
 // sleep waits for d, or until it is woken, which it reports, or ctx ends.

@@ -19,7 +19,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -32,15 +31,13 @@ type Planner interface {
 	Plan(tx *db.Tx, facts []*fact.Fact) error
 }
 
-// Ledger is the log of one database.
+// Ledger is the log of one database. Its bell rings after facts were committed by this process.
 type Ledger struct {
+	Bell
 	db      *db.DB
 	planner Planner
 	epoch   int64
 	insert  *db.Bulk
-
-	mu      sync.Mutex // guards waiting
-	waiting []chan struct{}
 }
 
 // Open opens the log of a migrated database. The planner may be nil where nothing is delivered, as in tests.
@@ -130,7 +127,7 @@ func (l *Ledger) Append(tx *db.Tx, facts ...*fact.Fact) error {
 			return err
 		}
 	}
-	tx.OnCommit(l.wake)
+	tx.OnCommit(l.Ring)
 	return nil
 }
 
@@ -167,16 +164,4 @@ func Load(q db.Querier, numbers []int64) ([]*fact.Fact, error) {
 		return f, err
 	}, `SELECT `+factColumns+`, p.data FROM facts f LEFT JOIN fact_private p ON p.seq = f.seq AND p.day = f.day AND p.org_id = f.org_id
 		WHERE f.seq IN ints($1) ORDER BY f.seq`, string(list))
-}
-
-// wake tells followers that there may be something new. It never waits.
-func (l *Ledger) wake() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.waiting {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
 }

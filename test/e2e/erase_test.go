@@ -67,11 +67,14 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 				s.exported(t)
 				before := s.dump(t)
 				for _, table := range []string{
-					"users", "links", "sessions", "order_people", "orders", "tickets", "fact_private", "facts", "envelopes", "attempts", "personal_tokens",
+					"users", "links", "sessions", "order_people", "orders", "tickets", "fact_private", "facts", "envelopes", "attempts", "personal_tokens", "inbound_events",
 				} {
 					if len(mentions(before[table], kari)) == 0 {
 						t.Errorf("the table %s does not have the address before: nothing is shown by its not having it after", table)
 					}
+				}
+				if n := len(before["dev_endpoints"]); n != 2 {
+					t.Errorf("there are %d developer endpoints", n)
 				}
 				if len(before["idempotency"]) < 4 || len(before["oauth_grants"]) != 1 || len(before["sign_in_failures"]) == 0 {
 					t.Errorf("%d kept answers, %d grants, %d failures to sign in", len(before["idempotency"]), len(before["oauth_grants"]), len(before["sign_in_failures"]))
@@ -84,6 +87,9 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 					for _, row := range mentions(rows, kari) {
 						t.Errorf("%s has the address: %.500s", table, row)
 					}
+				}
+				if n, left := len(after["dev_endpoints"]), after["inbound_events"]; n != 1 || len(left) != 2 || len(mentions(left, ola)) != 1 {
+					t.Errorf("after it there are %d developer endpoints, with %d events: %v; want the organisation's own, with both of its events and Ola in one", n, len(left), left)
 				}
 				s.others(t, before, after)
 				s.silent(t)
@@ -170,8 +176,20 @@ func (s *stay) live(t *testing.T) {
 		events := []string{"*"}
 		s.api.Call(t, 201, "POST", "/api/v1/webhooks", body{"url": s.hooks.url, "events": events, "format": format, "retry": body{"delays": []int{}}})
 	}
+	s.develop(t)
 	s.trade(t)
 	s.settle(t)
+}
+
+// develop has developer endpoints take both in: one of the organisation's key, and one of Kari's own.
+func (s *stay) develop(t *testing.T) {
+	t.Helper()
+	for client, people := range map[*harness.Client][]string{s.api: {kari, ola}, s.server.Client(s.personal): {kari}} {
+		box := text(t, client.Call(t, 201, "POST", "/api/v1/dev-endpoints", nil), "id")
+		for _, who := range people {
+			s.api.Call(t, 200, "POST", "/api/webhook/"+box, body{"type": "acme.seen", "who": strings.ToUpper(who)}, "X-Sent-By", who, "X-API-Key", "")
+		}
+	}
 }
 
 // trade has both buy, and their tickets go wrong in all ways.
@@ -307,7 +325,7 @@ func (s *stay) exported(t *testing.T) {
 		t.Errorf("the export is %q, want an attachment", d)
 	}
 	expect(t, a.Body, "account.name", "Kari", "membership.role", "admin")
-	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "incomplete": 0} {
+	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "received": 2, "devEndpoints": 1, "incomplete": 0} {
 		var j map[string]json.RawMessage
 		_ = json.Unmarshal(a.Body, &j)
 		var all []json.RawMessage

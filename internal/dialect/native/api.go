@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/message"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
@@ -48,6 +49,9 @@ type Config struct {
 
 	People *org.People
 	Apps   *oauth.Registry
+
+	Box     *inbound.Box
+	Streams Streams
 	// Erase erases a person from an organisation, in steps.
 	Erase func(ctx context.Context, org int64, a person.Address, by audit.By) error
 	// PublicURL is how the outside reaches the server, without a slash at its end, for links that people are sent.
@@ -104,7 +108,9 @@ func New(mux humago.Mux, c Config) *API {
 	a.ticketRoutes()
 	a.wellKnown(mux)
 	a.saleRoutes()
+	a.devEndpointRoutes()
 	a.messages(mux)
+	a.streams(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)
 	mux.HandleFunc("GET /api/v1/openapi.json", a.serveDocument)

@@ -12,7 +12,7 @@
 //   - concurrency: a single resource has its version as ETag, and a change may ask for it by If-Match.
 //
 // GET /openapi.json is made from the same registrations that serve the routes, so it cannot say anything else. POST /messages is too hot for
-// the general way and decodes by hand; its description stands beside it.
+// the general way and decodes by hand; its description stands beside it. So do the streams and what developer endpoints take in, which others write.
 //
 // [API.Run] does the work that outlives a request: cancelling all orders of an event.
 //

@@ -262,6 +262,9 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 			}
 			resp.Body.Close()
 			served := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusOK
+			if path == "/api/webhook/{devId}" { // which asks for no key, but for an id that there is
+				served = resp.StatusCode == http.StatusNotFound
+			}
 			if served != documented[method] {
 				t.Errorf("%s %s without a key = %d; in openapi.json: %t", method, path, resp.StatusCode, documented[method])
 			}

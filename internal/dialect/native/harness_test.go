@@ -30,8 +30,10 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/live"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
@@ -100,6 +102,9 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	}
 	book.Follow(l)
 	stock, roll := inventory.New(l), ticket.New(l, d, keys)
+	engine.LogTo(l)
+	box := inbound.New(inbound.Config{DB: d, Keys: keys, Ledger: l, Known: func(name string) bool { return name == "ticket.purchased" }, Log: logger})
+	streams := live.New(live.Config{DB: d, Ledger: l, Engine: engine, Subscriptions: subscriptions, Box: box, Log: logger})
 	server, err := web.New(web.Config{Log: logger})
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +118,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, roll), Tickets: roll, Stamps: stamp.New(l),
 		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
 		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
+		Box: box, Streams: streams,
 	})
 	h.server = server.Handler()
 	s := httptest.NewServer(h.server)
@@ -197,7 +203,8 @@ type response struct {
 
 // isJSON tells whether there is a body, and no picture.
 func (r response) isJSON() bool {
-	return len(r.raw) > 0 && !strings.HasPrefix(r.header.Get("Content-Type"), "image/")
+	kind := r.header.Get("Content-Type")
+	return len(r.raw) > 0 && kind != "text/event-stream" && !strings.HasPrefix(kind, "image/")
 }
 
 // call makes a request with the house's key. body is a string (sent as it is) or a value (sent as JSON), nil for none. Headers come in pairs.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
@@ -22,22 +23,24 @@ const (
 )
 
 type personExportJSON struct {
-	Email       string                 `json:"email"`
-	ExportedAt  string                 `json:"exportedAt" format:"date-time"`
-	Account     *personAccountJSON     `json:"account,omitempty" doc:"Of somebody who is or was a member, or has allowed an app; else left out."`
-	Membership  *personMembershipJSON  `json:"membership,omitempty" doc:"Left out for who is no member."`
-	Invitations []personInvitationJSON `json:"invitations" nullable:"false"`
-	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
-	Tickets     []personTicketJSON     `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
-	Transfers   []personTransferJSON   `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
-	Stamps      []stampJSON            `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
-	Checkins    []personCheckinJSON    `json:"checkins" nullable:"false" doc:"By which they earn stamps; newest first, 1,000 at most."`
-	Holds       []holdJSON             `json:"holds" nullable:"false" doc:"That they placed; newest first, 1,000 at most."`
-	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
-	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
-	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
-	Audit       []personAuditJSON      `json:"audit" nullable:"false" doc:"What they did and what was done to them; newest first, 1,000 at most."`
-	Incomplete  []string               `json:"incomplete" nullable:"false" doc:"Names of lists of which there is more than is shown."`
+	Email        string                  `json:"email"`
+	ExportedAt   string                  `json:"exportedAt" format:"date-time"`
+	Account      *personAccountJSON      `json:"account,omitempty" doc:"Of somebody who is or was a member, or has allowed an app; else left out."`
+	Membership   *personMembershipJSON   `json:"membership,omitempty" doc:"Left out for who is no member."`
+	Invitations  []personInvitationJSON  `json:"invitations" nullable:"false"`
+	Orders       []orderJSON             `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
+	Tickets      []personTicketJSON      `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
+	Transfers    []personTransferJSON    `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
+	Stamps       []stampJSON             `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
+	Checkins     []personCheckinJSON     `json:"checkins" nullable:"false" doc:"By which they earn stamps; newest first, 1,000 at most."`
+	Holds        []holdJSON              `json:"holds" nullable:"false" doc:"That they placed; newest first, 1,000 at most."`
+	Messages     []personMessageJSON     `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
+	Grants       []grantJSON             `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
+	Tokens       []personTokenJSON       `json:"tokens" nullable:"false"`
+	Received     []personReceivedJSON    `json:"received" nullable:"false" doc:"What developer endpoints have taken that has the address in it; oldest first, 1,000 and 8 MiB at most."`
+	DevEndpoints []personDevEndpointJSON `json:"devEndpoints" nullable:"false" doc:"Their own."`
+	Audit        []personAuditJSON       `json:"audit" nullable:"false" doc:"What they did and what was done to them; newest first, 1,000 at most."`
+	Incomplete   []string                `json:"incomplete" nullable:"false" doc:"Names of lists of which there is more than is shown."`
 }
 
 type personAccountJSON struct {
@@ -98,6 +101,19 @@ type personMessageJSON struct {
 	Data  map[string]any `json:"data"`
 }
 
+type personReceivedJSON struct {
+	ID    string `json:"id"`
+	Event string `json:"event"`
+	At    string `json:"at" format:"date-time"`
+	Body  string `json:"body"`
+}
+
+type personDevEndpointJSON struct {
+	ID        string `json:"id"`
+	CreatedAt string `json:"createdAt" format:"date-time"`
+	UpdatedAt string `json:"updatedAt" format:"date-time"`
+}
+
 type personTokenJSON struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
@@ -121,13 +137,14 @@ func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON,
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
 		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []personCheckinJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
-		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
+		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Received: []personReceivedJSON{}, DevEndpoints: []personDevEndpointJSON{}, Audit: []personAuditJSON{},
+		Incomplete: []string{},
 	}
 	steps := []func(context.Context, int64, someone, *personExportJSON) error{
-		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportMessages,
+		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportMessages, a.exportReceived,
 	}
 	if s.user.No != 0 && s.chose {
-		steps = append(steps, a.exportAccount, a.exportHolds, a.exportGrants, a.exportTokens, a.exportAudit)
+		steps = append(steps, a.exportAccount, a.exportHolds, a.exportGrants, a.exportTokens, a.exportDevEndpoints, a.exportAudit)
 	}
 	for _, step := range steps {
 		if err := step(ctx, o, s, &j); err != nil {
@@ -252,6 +269,33 @@ func (a *API) exportMessages(ctx context.Context, o int64, s someone, j *personE
 		}
 	}
 	return nil
+}
+
+func (a *API) exportReceived(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	size := 0
+	for last, more := int64(0), true; more; {
+		var found []inbound.Event
+		var err error
+		if found, last, more, err = inbound.Mentions(a.DB.Read(ctx), o, last, s.address); err != nil {
+			return err
+		}
+		for _, e := range found {
+			if size += len(e.Body); len(j.Received) == exportMost || size > exportBytes {
+				j.Incomplete = append(j.Incomplete, "received")
+				return nil
+			}
+			j.Received = append(j.Received, personReceivedJSON{e.ID.String(), e.Name, instant(e.At), string(e.Body)})
+		}
+	}
+	return nil
+}
+
+func (a *API) exportDevEndpoints(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := a.Box.List(a.DB.Read(ctx), inbound.Whose{Org: o, Account: string(s.user.ID)})
+	for _, e := range all {
+		j.DevEndpoints = append(j.DevEndpoints, personDevEndpointJSON{string(e.ID), instant(e.CreatedAt), instant(e.UpdatedAt)})
+	}
+	return err
 }
 
 func (a *API) exportAccount(ctx context.Context, o int64, s someone, j *personExportJSON) error {

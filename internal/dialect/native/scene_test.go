@@ -1,6 +1,7 @@
 package native_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -88,6 +89,7 @@ func makers() map[string]func(s *scene) string {
 		"deliveries/deliveryId": func(s *scene) string {
 			return s.must(202, "POST", "/api/v1/webhooks/"+s.object("webhooks/id")+"/test", nil).text("id")
 		},
+		"dev-endpoints/id": func(s *scene) string { return s.create("/api/v1/dev-endpoints", map[string]any{}, "id") },
 		"clients/clientId": func(s *scene) string { return string(s.app(s.org, s.name()).ID) },
 		"grants/grantId": func(s *scene) string {
 			a := s.app(s.org, s.name())
@@ -154,6 +156,8 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/webhooks/{id}/deliveries/{deliveryId}/redeliver": nothing,
 	"POST /api/v1/webhooks/{id}/recover":                           func(*scene) any { return map[string]any{"since": "2037-01-01T00:00:00Z"} },
 	"POST /api/v1/messages":                                        func(*scene) any { return map[string]any{"event": "acme.happened", "data": map[string]any{}} },
+	"POST /api/v1/dev-endpoints":                                   func(*scene) any { return map[string]any{} },
+	"PATCH /api/v1/dev-endpoints/{id}":                             func(*scene) any { return map[string]any{"answer": map[string]any{"status": 503}} },
 	"POST /api/v1/oauth/clients": func(*scene) any {
 		return map[string]any{"name": "Other", "redirectUris": []string{redirect}, "scopes": []string{"events:read"}}
 	},
@@ -188,6 +192,7 @@ func nothing(*scene) any { return nil }
 // queries are what routes ask for in the query.
 var queries = map[string]func(s *scene) string{
 	"GET /api/v1/inventory": func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/events":       func(s *scene) string { return "?user_id=" + s.object("dev-endpoints/id") },
 	"GET /api/v1/people":    func(*scene) string { return "?email=somebody@example.net" },
 }
 
@@ -198,12 +203,23 @@ var befores = map[string]func(s *scene){
 	},
 }
 
+// room leaves of developer endpoints only what the scene has made, for an account can have few.
+func (s *scene) room() {
+	s.alone("make room for developer endpoints", func(tx *db.Tx) error {
+		_, err := tx.Exec("DELETE FROM dev_endpoints WHERE id <> $1", s.made["dev-endpoints/id"])
+		return err
+	})
+}
+
 // prepare makes what the route's request names.
 func (s *scene) prepare(p native.Permission) (target string, body any) {
 	s.t.Helper()
 	route := p.Method + " " + p.Path
 	if before := befores[route]; before != nil {
 		before(s)
+	}
+	if strings.Contains(p.Path, "dev-endpoints") || p.Path == "/api/events" {
+		s.room()
 	}
 	segments := strings.Split(p.Path, "/")
 	for i, seg := range segments {
@@ -243,7 +259,10 @@ func (h *house) try(p native.Permission, target string, body any, credential str
 	if credential != "" {
 		r.Header.Set("Authorization", "Bearer "+credential)
 	}
-	w := h.send(r)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	w := &reader{ResponseRecorder: httptest.NewRecorder(), seen: cancel}
+	h.server.ServeHTTP(w, r.WithContext(ctx))
 	got := response{status: w.Code, header: w.Result().Header, raw: w.Body.Bytes()}
 	if got.isJSON() {
 		if err := json.Unmarshal(got.raw, &got.body); err != nil {
@@ -252,6 +271,17 @@ func (h *house) try(p native.Permission, target string, body any, credential str
 	}
 	h.doc.check(h.t, p.Method, target, got)
 	return got
+}
+
+// reader goes when it has seen the beginning of a stream.
+type reader struct {
+	*httptest.ResponseRecorder
+	seen func()
+}
+
+func (r *reader) Flush() {
+	r.ResponseRecorder.Flush()
+	r.seen()
 }
 
 // owner is the organisation's owner, who is made once.
