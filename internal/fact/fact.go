@@ -58,6 +58,7 @@ const (
 	CheckinDenied     Kind = "checkin.denied"
 	CheckinExited     Kind = "checkin.exited"
 	CheckinConflicted Kind = "checkin.conflict_offline" // a second entry, made offline, which came to light when it was uploaded
+	CheckinReadmitted Kind = "checkin.readmitted"       // in again, or by an entry that came to light after another was told
 	CheckinUndone     Kind = "checkin.undone"
 
 	StampAwarded Kind = "stamp.awarded"
@@ -73,6 +74,7 @@ func Native() []Kind {
 		OrderConfirmed, TicketIssued, OrderAccepted, OrderIssueRaised, OrderFulfilled, OrderCancelled, TicketVoided, RefundCompleted,
 		TicketTransferred, EndpointPinged, EndpointFailing, EndpointDisabled, EndpointRecovered, TicketTransferOffered, TicketTransferDeclined,
 		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
+		CheckinAdmitted, CheckinReadmitted, CheckinDenied, CheckinExited, CheckinConflicted, CheckinUndone,
 	}
 }
 
