@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
@@ -27,7 +28,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "deliveries" or "ledger"
+	Part string // "stock", "orders", "tickets", "door", "deliveries" or "ledger"
 	What string // a sentence
 }
 
@@ -78,6 +79,8 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"tickets", ticket.Audit},
 		{"tickets", ticketsOfOrders},
 		{"tickets", factsOfTickets},
+		{"door", gate.Audit},
+		{"door", presences},
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},

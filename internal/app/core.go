@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
@@ -73,6 +74,7 @@ type Core struct {
 	Stock         *inventory.Stock
 	Tickets       *ticket.Roll
 	Orders        *order.Book
+	Gates         *gate.Door
 	People        *org.People
 	Apps          *oauth.Registry
 
@@ -156,6 +158,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Stock = inventory.New(c.Ledger)
 	c.Tickets = ticket.New(c.Ledger)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
+	c.Gates = gate.New(c.Ledger, c.Tickets)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil

@@ -131,7 +131,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	f.door = access.New(access.Config{Find: c.find, Proven: f.apps.Proven, Used: c.used, Checked: checkMetrics(registry), Log: c.Log})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Gates: c.Gates, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine,
 		Ledger: c.Ledger, People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, ClientAddr: web.Client, Version: Version(), Log: c.Log,
 	})
 	return f, nil

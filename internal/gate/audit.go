@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
-	"github.com/stagedoorhq/stagedoor/internal/id"
 )
 
 // Audit counts anew what came through the door with each ticket, and returns a sentence for each thing that differs.
@@ -61,20 +60,4 @@ func Audit(q db.Querier) ([]string, error) {
 	}
 	check()
 	return found, rows.Err()
-}
-
-// Inside calls f with every ticket on which somebody is inside.
-func Inside(q db.Querier, f func(ticket id.Ticket)) error {
-	_, err := db.All(q, func(r db.Rows) (struct{}, error) {
-		var t id.Ticket
-		err := r.Scan(&t)
-		if err == nil {
-			f(t)
-		}
-		return struct{}{}, err
-	}, `SELECT DISTINCT ticket_id FROM checkins WHERE open`)
-	if err != nil {
-		return fmt.Errorf("who is inside: %w", err)
-	}
-	return nil
 }

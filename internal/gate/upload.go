@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,8 +65,10 @@ func (d *Door) Upload(ctx context.Context, store *db.DB, org int64, u Upload) ([
 		return nil, err
 	}
 	w := window(u.Bundle)
-	all := make([]Uploaded, 0, len(u.Scans))
-	for rest := u.Scans; len(rest) > 0; {
+	sorted := slices.Clone(u.Scans) // so that what is answered to one is not overtaken by the next
+	slices.SortFunc(sorted, func(a, b Made) int { return cmp.Or(a.ScannedAt.Compare(b.ScannedAt), cmp.Compare(a.Seq, b.Seq)) })
+	bySeq := make(map[int64]Uploaded, len(u.Scans))
+	for rest := sorted; len(rest) > 0; {
 		some := rest[:min(step, len(rest))]
 		rest = rest[len(some):]
 		shown := make([]ticket.Presented, len(some))
@@ -87,7 +90,13 @@ func (d *Door) Upload(ctx context.Context, store *db.DB, org int64, u Upload) ([
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, done...)
+		for _, one := range done {
+			bySeq[one.Seq] = one
+		}
+	}
+	all := make([]Uploaded, len(u.Scans))
+	for i, m := range u.Scans {
+		all[i] = bySeq[m.Seq]
 	}
 	return all, nil
 }

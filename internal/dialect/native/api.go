@@ -16,6 +16,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/message"
@@ -26,7 +28,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
-// Config is what the API stands on. All of it is needed but Version, Log and Now.
+// Config is what the API stands on. All of it is needed but Offline, Version, Log and Now.
 type Config struct {
 	DB       *db.DB
 	Door     *access.Door
@@ -36,6 +38,9 @@ type Config struct {
 	Calendar *event.Calendar
 	Stock    *inventory.Stock
 	Book     *order.Book
+	Gates    *gate.Door
+	// Offline is what a device needs to verify an event's codes without a network, for its bundle; nil for nothing.
+	Offline func(ctx context.Context, org int64, e id.Event) (map[string]any, error)
 
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
@@ -93,6 +98,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.routes()
 	a.accountRoutes()
 	a.personRoutes()
+	a.doorRoutes()
 	a.messages(mux)
 	a.describe()
 	mux.HandleFunc("GET /openapi.json", a.serveDocument)

@@ -293,7 +293,7 @@ func TestPermissionsAreThoseOfTheDocument(t *testing.T) {
 	}
 	for path, item := range h.doc.document["paths"].(map[string]any) {
 		for method, op := range item.(map[string]any) {
-			if strings.HasSuffix(path, "/openapi.json") {
+			if strings.HasSuffix(path, "/openapi.json") || path == "/api/v1/devices/enroll" { // for everybody
 				continue
 			}
 			ways := map[string]any{}

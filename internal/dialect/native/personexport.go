@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
@@ -28,6 +29,7 @@ type personExportJSON struct {
 	Orders      []orderJSON            `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
 	Tickets     []personTicketJSON     `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
 	Transfers   []personTransferJSON   `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
+	Checkins    []checkinJSON          `json:"checkins" nullable:"false" doc:"Of tickets that they hold; newest first, 1,000 at most."`
 	Messages    []personMessageJSON    `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants      []grantJSON            `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
 	Tokens      []personTokenJSON      `json:"tokens" nullable:"false"`
@@ -107,10 +109,10 @@ type personAuditJSON struct {
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
-		Transfers: []personTransferJSON{}, Messages: []personMessageJSON{},
+		Transfers: []personTransferJSON{}, Checkins: []checkinJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Audit: []personAuditJSON{}, Incomplete: []string{},
 	}
-	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportMessages}
+	steps := []func(context.Context, int64, someone, *personExportJSON) error{a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportCheckins, a.exportMessages}
 	if s.user.No != 0 && s.chose {
 		steps = append(steps, a.exportAccount, a.exportGrants, a.exportTokens, a.exportAudit)
 	}
@@ -187,6 +189,22 @@ func (a *API) exportTransfers(ctx context.Context, o int64, s someone, j *person
 			as = "sender"
 		}
 		j.Transfers = append(j.Transfers, personTransferJSON{string(x.Ticket), as, x.State, instant(x.CreatedAt), instant(x.ExpiresAt), orNull(maybe(x.EndedAt))})
+	}
+	return err
+}
+
+func (a *API) exportCheckins(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	held, err := ticket.Of(a.DB.Read(ctx), o, s.address)
+	if err != nil {
+		return err
+	}
+	all, err := gate.Of(a.DB.Read(ctx), o, held, exportMost+1)
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "checkins")
+	}
+	for _, c := range all {
+		j.Checkins = append(j.Checkins, newCheckin(c, nil))
 	}
 	return err
 }

@@ -89,6 +89,15 @@ func makers() map[string]func(s *scene) string {
 			_, t := s.personal(s.org, s.owner(), org.TokenInput{Name: s.name()})
 			return string(t)
 		},
+		"tickets/ticketId": func(s *scene) string { return s.ticketsOf(s.object("orders/orderId"))[0] },
+		"checkin/checkinId": func(s *scene) string {
+			return s.create("/api/v1/checkin", map[string]any{"ticketId": s.object("tickets/ticketId"), "note": private}, "checkin.id")
+		},
+		"checkin-lists/listId": func(s *scene) string {
+			return s.create("/api/v1/checkin-lists", map[string]any{"eventId": s.object("events/eventId"), "name": s.name()}, "id")
+		},
+		"gates/gateId":     func(s *scene) string { return s.create("/api/v1/gates", map[string]any{"name": s.name()}, "id") },
+		"devices/deviceId": func(s *scene) string { return s.create("/api/v1/devices", map[string]any{"name": s.name()}, "id") },
 		"invitations/linkId": func(s *scene) string {
 			return s.create("/api/v1/invitations", map[string]any{"email": s.email(), "role": "staff"}, "id")
 		},
@@ -124,6 +133,25 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/tokens":                                 func(*scene) any { return map[string]any{} },
 	"POST /api/v1/keys":                                   func(*scene) any { return map[string]any{"scopes": []string{"events:read"}} },
 	"PATCH /api/v1/members/{userId}":                      func(*scene) any { return map[string]any{"role": "staff"} },
+	"POST /api/v1/checkin/scan": func(s *scene) any {
+		return map[string]any{"code": s.object("tickets/ticketId"), "eventId": s.object("events/eventId")}
+	},
+	"POST /api/v1/checkin": func(s *scene) any {
+		return map[string]any{"ticketId": s.object("tickets/ticketId"), "eventId": s.object("events/eventId")}
+	},
+	"POST /api/v1/checkin/upload": func(s *scene) any {
+		s.n++
+		return map[string]any{"scans": []any{map[string]any{"seq": s.n, "code": "nobody's", "scannedAt": "2037-08-14T18:00:00Z"}}}
+	},
+	"PATCH /api/v1/checkin/{checkinId}": func(*scene) any { return map[string]any{"note": "seen"} },
+	"POST /api/v1/checkin-lists": func(s *scene) any {
+		return map[string]any{"eventId": s.object("events/eventId"), "name": "Balcony", "policy": "reentry"}
+	},
+	"PATCH /api/v1/checkin-lists/{listId}": func(*scene) any { return map[string]any{"name": "Stalls"} },
+	"POST /api/v1/gates":                   func(s *scene) any { s.n++; return map[string]any{"name": fmt.Sprintf("Gate %d", s.n)} },
+	"PATCH /api/v1/gates/{gateId}":         func(s *scene) any { s.n++; return map[string]any{"name": fmt.Sprintf("Gate %d", s.n)} },
+	"POST /api/v1/devices":                 func(*scene) any { return map[string]any{"name": "Scanner"} },
+	"PATCH /api/v1/devices/{deviceId}":     func(*scene) any { return map[string]any{"name": "Other scanner"} },
 	"POST /api/v1/invitations": func(s *scene) any {
 		s.n++
 		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}
@@ -134,8 +162,11 @@ func nothing(*scene) any { return nil }
 
 // queries are what routes ask for in the query.
 var queries = map[string]func(s *scene) string{
-	"GET /api/v1/inventory": func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
-	"GET /api/v1/people":    func(*scene) string { return "?email=somebody@example.net" },
+	"GET /api/v1/inventory":         func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/v1/checkin/search":    func(s *scene) string { return "?q=nobody&eventId=" + s.object("events/eventId") },
+	"GET /api/v1/checkin/conflicts": func(s *scene) string { return "?event_id=" + s.object("events/eventId") },
+	"GET /api/v1/checkin/bundle":    func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/v1/people":            func(*scene) string { return "?email=somebody@example.net" },
 }
 
 // befores are what has to be done before a route has something to answer.
@@ -253,6 +284,8 @@ func (w who) refusal(p native.Permission) string {
 		return "insufficient_role"
 	case p.Path == "/api/v1/profile" && !w.person():
 		return "person_only"
+	case p.Path == "/api/v1/checkin/search" && w.app():
+		return "staff_only"
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -58,6 +59,8 @@ func (d *Dialect) told(f *fact.Fact) (name string, data []byte, err error) {
 		data, err = ticketData(f)
 	case soldOut:
 		data, err = soldOutData(f)
+	case completed:
+		data, err = completedData(f)
 	case test:
 		data, err = testData(f)
 	default:
@@ -197,6 +200,20 @@ func ticketData(f *fact.Fact) ([]byte, error) {
 		t.Status = "cancelled"
 	}
 	return house.Encode(t)
+}
+
+func completedData(f *fact.Fact) ([]byte, error) {
+	var s gate.Snapshot
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return nil, err
+	}
+	return house.Encode(struct {
+		CheckinID   id.Checkin   `json:"checkin_id"`
+		TicketID    id.Ticket    `json:"ticket_id"`
+		EventID     id.Event     `json:"event_id"`
+		CheckedInAt fact.Instant `json:"checked_in_at"`
+		Gate        string       `json:"gate,omitempty"`
+	}{s.CheckinID, s.TicketID, s.EventID, s.At, s.Gate})
 }
 
 func testData(f *fact.Fact) ([]byte, error) {

@@ -1,7 +1,7 @@
 // Package pullup tells of events in the vocabulary of the native API for live events: {id, event, created_at, data}, snake_case inside, with the
 // HMAC of the body in x-pullup-signature.
 //
-// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Four of the six have
+// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Five of the six have
 // facts behind them now:
 //
 //   - ticket.purchased when a ticket becomes valid, one for each ticket: data is {ticket_id, order_id, event_id, tier, section, row, seat, place, places,
@@ -13,8 +13,10 @@
 //     that has become empty is absent there. When seats come back to an exhausted event, the change is number_of_seats, which is a field
 //     only then. A deleted event has the status "deleted".
 //   - event.soldout when nothing is left and nothing is held: data is {event_id, capacity, sold}.
+//   - checkin.completed when a ticket was admitted for the first time on a check-in list: data is {checkin_id, ticket_id, event_id, checked_in_at, gate}. Who
+//     comes in again after they left, and an earlier entry that comes to light later, are not told. There is no user_id: facts know no person.
 //
-// checkin.completed and stamp.awarded may be subscribed to already; nothing leads to them yet. The event
+// stamp.awarded may be subscribed to already; nothing leads to it yet. The event
 // "test" is what an endpoint's owner can ask for.
 //
 // "id" is the fact's id, by which a receiver knows what it has handled, since nothing but the body is signed. "created_at" is the fact's instant.
@@ -43,6 +45,7 @@ const (
 	cancelled = "ticket.cancelled"
 	updated   = "event.updated"
 	soldOut   = "event.soldout"
+	completed = "checkin.completed"
 	test      = "test"
 )
 
@@ -61,6 +64,8 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 		return purchased, true
 	case fact.TicketVoided:
 		return cancelled, true
+	case fact.CheckinAdmitted:
+		return completed, true
 	case fact.EndpointPinged:
 		return test, true
 	}
@@ -69,7 +74,7 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 
 // Events lists the specification's six events and the test event.
 func (*Dialect) Events() []string {
-	return []string{purchased, cancelled, "checkin.completed", updated, soldOut, "stamp.awarded", test}
+	return []string{purchased, cancelled, completed, updated, soldOut, "stamp.awarded", test}
 }
 
 // OwnMessages is true.
