@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), doorAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all
@@ -100,6 +100,18 @@ func tokenAims(r *Report, arm string) (a []Aim) {
 		}
 	}
 	return a
+}
+
+// doorAims: people do not wait, and all are asked.
+func doorAims(r *Report, arm string) (a []Aim) {
+	x := r.find(partDoor, "", arm)
+	if x == nil || x.Publish == nil || arm != sqlite {
+		return nil
+	}
+	return []Aim{
+		atLeast("scans at ten gates", arm, x.AcceptedPerSecond, 490, "/s"),
+		atMost("scans at ten gates, p99", arm, x.Publish.P99, 10, "ms"),
+	}
 }
 
 // oldAims: no slower, to within what two runs of the same differ by.

@@ -91,6 +91,12 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 			}
 			continue
 		}
+		if x.Part == "door" {
+			if x.Accepted == 0 || x.Publish == nil || x.Publish.Count != x.Accepted {
+				t.Errorf("%s: %d accepted, answers %+v", name, x.Accepted, x.Publish)
+			}
+			continue
+		}
 		if want := x.Accepted * int64(x.Endpoints); x.Restart == nil && (x.Accepted == 0 || x.Delivered != want) {
 			t.Errorf("%s: %d accepted for %d endpoints and %d delivered", name, x.Accepted, x.Endpoints, x.Delivered)
 		}
@@ -108,7 +114,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"hanging, ten answer, sqlite", "hanging, one of ten hangs, sqlite", "hanging, one hangs, one fails, sqlite",
 		"orders, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
-		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
+		"door, sqlite", "old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

@@ -11,7 +11,7 @@ import (
 func (b *bench) runParts(ctx context.Context) {
 	parts := map[string]func(context.Context){
 		partThroughput: b.throughput, partRates: b.fixedRates, partTen: b.tenEndpoints, partHanging: b.hanging,
-		partOrders: b.orders, partTokens: b.tokens, partOld: b.oldDeliveries, partRestart: b.restarts,
+		partOrders: b.orders, partTokens: b.tokens, partDoor: b.door, partOld: b.oldDeliveries, partRestart: b.restarts,
 	}
 	for _, name := range b.parts {
 		if ctx.Err() != nil {

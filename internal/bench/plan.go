@@ -16,6 +16,7 @@ const (
 	partOrders     = "orders"     // orders instead of messages
 	partOld        = "old"        // with many old deliveries in the tables
 	partTokens     = "tokens"     // reading with access tokens
+	partDoor       = "door"       // ten gates scan codes
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partTokens, partDoor, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -40,6 +41,7 @@ type plan struct {
 	rates      []load
 	hanging    load
 	reading    load
+	door       load
 	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
 	hold       time.Duration // how long the receiver is silent before the server is killed
@@ -51,7 +53,7 @@ func fullPlan() plan {
 	return plan{
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
-		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), tokens: 10_000,
+		old:   1_000_000, hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), door: doorLoad(50, 8*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -61,6 +63,7 @@ func quickPlan() plan {
 	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
 	p.hanging, p.reading = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second)
+	p.door = doorLoad(50, 2*time.Second)
 	p.old = 50_000
 	return p
 }
@@ -74,6 +77,11 @@ type load struct {
 
 func openLoad(perSecond int, length time.Duration) load {
 	return load{perSecond: perSecond, publishers: 64, length: length}
+}
+
+// doorLoad is that of scanners which see so many people a second each.
+func doorLoad(each int, length time.Duration) load {
+	return load{perSecond: gates * each, publishers: gates, length: length}
 }
 
 // closedLoad is as fast as the plan's publishers get answers.

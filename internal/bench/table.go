@@ -48,6 +48,7 @@ var titles = map[string]string{
 	partOrders:     "Orders, one portal endpoint",
 	partOld:        "With old deliveries in the tables",
 	partTokens:     "GET /api/v1/events with an access token",
+	partDoor:       "POST /api/v1/checkin/scan: ten gates",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -58,7 +59,7 @@ func (r *Report) part(out *strings.Builder, part string) {
 		switch part {
 		case partRestart:
 			rows = append(rows, x.restartRow())
-		case partTokens:
+		case partTokens, partDoor:
 			rows = append(rows, x.tokensRow())
 		default:
 			rows = append(rows, x.row())
@@ -72,7 +73,7 @@ func (r *Report) part(out *strings.Builder, part string) {
 		table(out, []string{"arm", "accepted", "backlog", "ready s", "last delivery s", "dup", "lost"}, rows)
 		return
 	}
-	if part == partTokens {
+	if part == partTokens || part == partDoor {
 		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s in turn", "check ÷ request"}, rows)
 		return
 	}
