@@ -215,6 +215,8 @@ func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
 	ev := o.api(t, 201, "POST", "/api/v1/events", newEvent()).text("eventId")
 	order := o.order(t, ev, "buyer@example.com")
 	l := o.api(t, 200, "GET", "/api/v1/inventory?eventId="+ev, nil).text("data.0.listingId")
+	someone := o.api(t, 200, "GET", "/api/v1/people?email=buyer@example.com", nil).text("data.0.id")
+	ticket := o.api(t, 200, "GET", "/api/v1/people/"+someone+"/export", nil).text("tickets.0.id")
 	p.grant(t, a)
 	hook.Await(t, patience, func(all []harness.Got) bool { return len(all) > 0 })
 	var d string
@@ -225,8 +227,12 @@ func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
 	return map[string]string{
 		"events/eventId": ev, "inventory/listingId": l, "orders/orderId": order, "webhooks/id": w, "deliveries/deliveryId": d, "clients/clientId": a.ID, "grants/grantId": a.grant(t),
 		"keys/keyId": o.api(t, 201, "POST", "/api/v1/keys", map[string]any{"scopes": []string{"events:read"}}).text("id"), "members/userId": p.ID,
-		"invitations/linkId": o.api(t, 201, "POST", "/api/v1/invitations", map[string]any{"email": "guest@people.example", "role": "staff"}).text("id"),
-		"people/personId":    p.ID,
+		"invitations/linkId":   o.api(t, 201, "POST", "/api/v1/invitations", map[string]any{"email": "guest@people.example", "role": "staff"}).text("id"),
+		"people/personId":      p.ID,
+		"checkin/checkinId":    o.api(t, 201, "POST", "/api/v1/checkin", map[string]any{"ticketId": ticket}).text("checkin.id"),
+		"checkin-lists/listId": o.api(t, 201, "POST", "/api/v1/checkin-lists", map[string]any{"eventId": ev, "name": "Balcony"}).text("id"),
+		"gates/gateId":         o.api(t, 201, "POST", "/api/v1/gates", map[string]any{"name": "North"}).text("id"),
+		"devices/deviceId":     o.api(t, 201, "POST", "/api/v1/devices", map[string]any{"name": "Scanner"}).text("id"),
 	}
 }
 
