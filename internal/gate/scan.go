@@ -69,6 +69,7 @@ var messages = map[string]string{
 	string(Blocked): "The ticket is blocked.", string(Unpaid): "The ticket is not paid for yet.", string(NotYet): "It is too early.", string(TooLate): "It is too late.",
 	string(Limit): "Not again for now.", string(Conflict): "Somebody else came in with this ticket before.", string(Undone): "This was undone.",
 	string(Refused): "The device let nobody in.",
+	"not_current":   "The code is a picture, or an old one; ask for the one that moves.",
 	reasonOutdated:  "The code is an old one; the ticket was given to somebody else.", reasonGate: "The ticket does not admit at this gate.",
 	reasonListEarly: "The list has not opened yet.", reasonListLate: "The list has closed.", reasonLeft: "The ticket was used, and is good for one entry.",
 	reasonPerDay: "Often enough for today.", reasonPerGate: "Often enough at this gate.", reasonSoon: "Too soon after the last time.",

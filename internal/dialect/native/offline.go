@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type bundleJSON struct {
@@ -20,7 +22,7 @@ type bundleJSON struct {
 	IssuedAt  string          `json:"issuedAt" format:"date-time" doc:"On the hour."`
 	ExpiresAt string          `json:"expiresAt" format:"date-time" doc:"From then on get a new one before deciding."`
 	Event     bundleEventJSON `json:"event"`
-	Codes     map[string]any  `json:"codes,omitempty" doc:"What codes are verified with: keys, revocations, and the seed of codes that rotate."`
+	Codes     map[string]any  `json:"codes,omitempty" doc:"What codes are verified with: keys, revocations, and the seed of codes that rotate, for who admits people."`
 	Lists     []doorListJSON  `json:"lists" nullable:"false"`
 	Gates     []gateJSON      `json:"gates" nullable:"false"`
 	Used      []useJSON       `json:"used" nullable:"false" doc:"Tickets that have come in, one for each list."`
@@ -96,7 +98,7 @@ func (a *API) bundle(ctx context.Context, c *call, in *bundleInput) (bundleJSON,
 		j.Used = append(j.Used, useJSON{string(u.TicketID), string(u.ListID), u.Entries, u.Inside, instant(u.LastAt), u.Gate})
 	}
 	if a.Offline != nil {
-		j.Codes, err = a.Offline(ctx, c.Org, e)
+		j.Codes, err = a.Offline(ctx, c.Org, e, c.Kind != access.Grant && c.Kind != access.Service && c.May(scope.CheckinWrite))
 	}
 	return j, err
 }
