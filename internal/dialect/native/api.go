@@ -39,9 +39,9 @@ type Config struct {
 	Stock    *inventory.Stock
 	Book     *order.Book
 	Gates    *gate.Door
-	// Offline is what a device needs to verify an event's codes without a network, for its bundle; with seeds also what codes that rotate are made from. nil
-	// for nothing.
-	Offline func(ctx context.Context, org int64, e id.Event, seeds bool) (map[string]any, error)
+	// Offline is what a device needs to verify an event's codes without a network, for its bundle; with seeds also what codes that rotate are made from.
+	// version is another whenever what it says is another. nil for nothing.
+	Offline func(ctx context.Context, org int64, e id.Event, seeds bool) (codes map[string]any, version string, err error)
 
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
