@@ -40,8 +40,8 @@ func (h *house) ticketsOf(order string) []string {
 	return all
 }
 
-// bought buys n tickets of a new event.
-func (h *house) bought(n int) (event string, tickets []string) {
+// sold sells n tickets of a new event.
+func (h *house) sold(n int) (event string, tickets []string) {
 	h.t.Helper()
 	event = h.event("Harbor Jazz Night")
 	o := h.must(201, "POST", "/api/v1/orders", orderOf(event, h.listing(event, n, "10"), n)).text("order.orderId")
@@ -50,7 +50,7 @@ func (h *house) bought(n int) (event string, tickets []string) {
 
 func TestScanningAtTheDoor(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		event, tk := h.bought(3)
+		event, tk := h.sold(3)
 		gate := h.must(201, "POST", "/api/v1/gates", map[string]any{"name": "North"}).text("id")
 		scan := func(body map[string]any) response { return h.must(200, "POST", "/api/v1/checkin/scan", body) }
 		first := scan(map[string]any{"code": tk[0], "event_id": event, "gate": gate, "nonce": "n1"})
@@ -88,8 +88,8 @@ func TestScanningAtTheDoor(t *testing.T) {
 
 func TestDeviceIsEnrolledOnceAndIsGoodForTheDoorOnly(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		event, tk := h.bought(2)
-		other, otherTk := h.bought(1)
+		event, tk := h.sold(2)
+		other, otherTk := h.sold(1)
 		gate := h.must(201, "POST", "/api/v1/gates", map[string]any{"name": "North"}).text("id")
 		made := h.must(201, "POST", "/api/v1/devices", map[string]any{"name": "Scanner 1", "gates": []string{gate}, "events": []string{event}})
 		device := made.text("id")
@@ -147,7 +147,7 @@ func TestCodesOfDevicesCannotBeGuessedQuickly(t *testing.T) {
 
 func TestListsSayWhoComesIn(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		event, tk := h.bought(2)
+		event, tk := h.sold(2)
 		h.must(200, "GET", "/api/v1/checkin-lists?eventId="+event, nil).want(t, "meta.pagination.total", 1, "data.0.default", true, "data.0.policy", "single", "data.0.id", nil)
 		gate := h.must(201, "POST", "/api/v1/gates", map[string]any{"name": "Backstage"}).text("id")
 		h.must(409, "POST", "/api/v1/gates", map[string]any{"name": "BACKSTAGE"}).want(t, "code", "gate_exists")
@@ -178,7 +178,7 @@ func TestListsSayWhoComesIn(t *testing.T) {
 
 func TestScansWithoutANetwork(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		event, tk := h.bought(2)
+		event, tk := h.sold(2)
 		path := "/api/v1/checkin/bundle?eventId=" + event
 		bundle := h.must(200, "GET", path, nil)
 		bundle.want(t, "event.eventId", event, "lists.0.default", true)
