@@ -34,18 +34,21 @@ func (b *bench) door(ctx context.Context) {
 
 // admit sells tickets to n people and learns their codes.
 func (s *subject) admit(ctx context.Context, n int) error {
+	path, body := s.path, s.body // of messages, by which the endpoint is heard of
 	if err := s.putOnSale(ctx); err != nil {
 		return err
 	}
+	orders := s.path
 	var order map[string]any
 	if err := json.Unmarshal(s.body, &order); err != nil {
 		return err
 	}
+	s.path, s.body = path, body
 	const most = 20 // of one order
 	order["quantity"] = most
 	for sold := 0; sold < n; sold += most {
 		var placed struct{}
-		if err := s.post(ctx, &placed, s.path, order); err != nil {
+		if err := s.post(ctx, &placed, orders, order); err != nil {
 			return err
 		}
 	}
