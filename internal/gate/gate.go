@@ -49,12 +49,27 @@ func New(l Ledger, c Codes) *Door { return &Door{ledger: l, codes: c} }
 // skew is how far a device's word of when it scanned is taken for the check of a code that rotates.
 const skew = 2 * time.Minute
 
-// Present tells what a code is worth, outside of the transaction that will act on it: [Door.Scan] looks again at what may have changed. scanned is
-// when the device says that it saw the code; zero for now.
-func (d *Door) Present(ctx context.Context, q db.Querier, org int64, code string, scanned, now time.Time) (ticket.Presented, error) {
+// Look finds what a scan names: what its code is worth, its list and its gate. It is done outside of the transaction that will act on it, where nobody waits
+// for it; [Door.Scan] looks again at what counts. It fails as Scan does.
+func (d *Door) Look(ctx context.Context, q db.Querier, org int64, s *Scan, now time.Time) error {
 	at := now
-	if !scanned.IsZero() && scanned.After(now.Add(-skew)) && scanned.Before(now) {
-		at = scanned
+	if !s.ScannedAt.IsZero() && s.ScannedAt.After(now.Add(-skew)) && s.ScannedAt.Before(now) {
+		at = s.ScannedAt
 	}
-	return d.codes.Present(ctx, q, org, code, at)
+	shown := ticket.Presented{Verdict: ticket.Genuine}
+	var err error
+	if s.Code == "" {
+		shown.Ticket, err = ticket.ByID(q, org, s.Ticket)
+	} else {
+		shown, err = d.codes.Present(ctx, q, org, s.Code, at)
+	}
+	if err != nil {
+		return err
+	}
+	s.seen = &seen{shown: shown}
+	if s.seen.gate, err = s.By.gate(q, org, s.Gate); err != nil {
+		return err
+	}
+	s.seen.list, err = s.list(q, org, shown.Ticket)
+	return err
 }

@@ -173,10 +173,8 @@ func (h *hall) ask(s gate.Scan) (o gate.Outcome, err error) {
 	if s.By.ID == "" {
 		s.By.ID = "key_1"
 	}
-	if s.Code != "" {
-		if s.Presented, err = h.door.Present(h.t.Context(), h.db.Read(h.t.Context()), house, s.Code, s.ScannedAt, time.Now()); err != nil {
-			return o, err
-		}
+	if err = h.door.Look(h.t.Context(), h.db.Read(h.t.Context()), house, &s, time.Now()); err != nil {
+		return o, err
 	}
 	err = h.try(func(tx *db.Tx) (err error) {
 		o, err = h.door.Scan(tx, house, s)

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,17 +23,25 @@ type By struct {
 // Scan is what is presented at the door now.
 type Scan struct {
 	By        By
-	Code      string           // as it was presented; "" for what staff do by hand
-	Presented ticket.Presented // what the code is worth, from [Door.Present]
-	Ticket    id.Ticket        // by hand, instead of a code
-	Event     id.Event         // "" for the ticket's own
-	List      id.CheckinList   // "" for the event's default
-	Gate      string           // its id or name; may be empty
-	Direction Direction        // "" for an entry
-	Nonce     string           // at most 100 characters; the same request has the same answer and no second effect. "" for none
-	ScannedAt time.Time        // as the device says; zero for now
-	Note      string           // of staff, at most 500 characters
-	Force     bool             // against the rules, with a note that says why; nobody is let in twice all the same
+	Code      string         // as it was presented; "" for what staff do by hand
+	Ticket    id.Ticket      // by hand, instead of a code
+	Event     id.Event       // "" for the ticket's own
+	List      id.CheckinList // "" for the event's default
+	Gate      string         // its id or name; may be empty
+	Direction Direction      // "" for an entry
+	Nonce     string         // at most 100 characters; the same request has the same answer and no second effect. "" for none
+	ScannedAt time.Time      // as the device says; zero for now
+	Note      string         // of staff, at most 500 characters
+	Force     bool           // against the rules, with a note that says why; nobody is let in twice all the same
+
+	seen *seen // from [Door.Look]
+}
+
+// seen is what a scan names.
+type seen struct {
+	shown ticket.Presented
+	list  List
+	gate  Gate
 }
 
 // Outcome is what a scan came to.
@@ -109,15 +116,18 @@ func (s *Scan) check() error {
 	return f.Err()
 }
 
-// Scan decides who comes in, or notes who goes out. What is no code of this organisation, or may not come in, is an outcome and not an error. It fails
-// with field errors, ticket_not_found (by hand only), list_not_found, event_not_found, other_gate (403) for a device that is for other gates, and nonce_reused.
+// Scan decides who comes in, or notes who goes out, after [Door.Look]. What is no code of this organisation, or may not come in, is an outcome and not an
+// error. It fails with field errors, ticket_not_found (by hand only), list_not_found, event_not_found, other_gate (403) for a device that is for other gates, and nonce_reused.
 func (d *Door) Scan(tx *db.Tx, org int64, s Scan) (Outcome, error) {
 	if err := s.check(); err != nil {
 		return Outcome{}, err
 	}
+	if s.seen == nil {
+		panic("gate: a scan that nobody looked at")
+	}
 	c := &Checkin{
 		ID: id.NewCheckin(), EventID: s.Event, Direction: s.Direction, Mode: Online, Device: s.By.ID, Nonce: s.Nonce, At: tx.Now(), ScannedAt: tx.Now(),
-		ReceivedAt: tx.Now(), Note: s.Note, org: org, result: denied,
+		ReceivedAt: tx.Now(), Note: s.Note, GateNo: s.seen.gate.No, Gate: s.seen.gate.Name, org: org, result: denied,
 	}
 	if !s.ScannedAt.IsZero() {
 		c.ScannedAt = s.ScannedAt
@@ -128,7 +138,7 @@ func (d *Door) Scan(tx *db.Tx, org int64, s Scan) (Outcome, error) {
 	if s.Force {
 		c.Mode = Forced
 	}
-	tickets, err := d.present(tx, org, &s)
+	tickets, err := s.lock(tx, org)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -138,19 +148,13 @@ func (d *Door) Scan(tx *db.Tx, org int64, s Scan) (Outcome, error) {
 		}
 		return again(tx, org, was, s.By)
 	}
-	if err := c.place(tx, org, s.By, s.Gate); err != nil {
-		return Outcome{}, err
-	}
-	o := Outcome{Checkin: c}
+	o := Outcome{Checkin: c, List: s.seen.list}
 	was, err := passages(tx, tickets)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if o.List, err = s.list(tx, org, tickets); err != nil {
-		return Outcome{}, err
-	}
 	if len(tickets) == 0 {
-		o.Status, o.Reason = Invalid, string(s.Presented.Verdict)
+		o.Status, o.Reason = Invalid, string(s.seen.shown.Verdict)
 		c.EventNo, c.EventID = o.List.EventNo, o.List.Event
 	} else if err := s.decide(tx, org, c, &o, tickets[0], was); err != nil {
 		return Outcome{}, err
@@ -162,68 +166,52 @@ func (d *Door) Scan(tx *db.Tx, org int64, s Scan) (Outcome, error) {
 	return o, d.settle(tx, settlement{org: org, tickets: tickets, was: was, policies: map[int64]Policy{o.List.No: o.List.Policy}, fresh: []*Checkin{c}})
 }
 
-// present locks the ticket that was presented, and looks again at what may have changed since its code was looked at.
-func (d *Door) present(tx *db.Tx, org int64, s *Scan) ([]ticket.Ticket, error) {
-	switch {
-	case s.Code == "":
-		tickets, err := ticket.Lock(tx, org, s.Ticket)
-		if err == nil && len(tickets) == 0 {
-			err = problem.New(problem.NotFound, "ticket_not_found", "There is no such ticket here.")
-		}
-		s.Presented = ticket.Presented{Verdict: ticket.Genuine}
-		if err == nil {
-			s.Presented.Ticket = tickets[0]
-		}
-		return tickets, err
-	case s.Presented.Verdict == ticket.Unknown, s.Presented.Verdict == ticket.BadSignature:
+// lock locks the ticket that was presented, and looks again at what may have changed since its code was looked at.
+func (s *Scan) lock(tx *db.Tx, org int64) ([]ticket.Ticket, error) {
+	shown := &s.seen.shown
+	if shown.Ticket.ID == "" {
 		return nil, nil
 	}
-	s.Ticket = s.Presented.Ticket.ID
+	s.Ticket = shown.Ticket.ID
 	tickets, err := ticket.Lock(tx, org, s.Ticket)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(tickets) == 0 {
-		s.Presented.Verdict = ticket.Unknown
-		return nil, nil
-	}
-	if tickets[0].Generation != s.Presented.Ticket.Generation {
-		s.Presented.Verdict = ticket.Outdated
+	case len(tickets) == 0:
+		shown.Verdict = ticket.Unknown
+	case tickets[0].Generation != shown.Ticket.Generation && s.Code != "":
+		shown.Verdict = ticket.Outdated
 	}
 	return tickets, nil
 }
 
 // list finds the list that is to decide. For a code of nobody it is there to say which event it was.
-func (s *Scan) list(tx *db.Tx, org int64, tickets []ticket.Ticket) (List, error) {
+func (s *Scan) list(q db.Querier, org int64, t ticket.Ticket) (List, error) {
 	switch {
 	case s.List != "":
-		return ListByID(tx, org, s.List)
-	case len(tickets) > 0:
-		return standard(tx, org, tickets[0].EventNo, tickets[0].EventID)
+		return ListByID(q, org, s.List)
+	case t.ID != "":
+		return standard(q, org, t.EventNo, t.EventID)
 	case s.Event == "":
 		return List{}, nil
 	}
-	ev, err := event.ByID(tx, org, s.Event)
+	ev, err := event.ByID(q, org, s.Event)
 	if err != nil {
 		return List{}, err
 	}
 	return implicit(ev.No, ev.ID), nil
 }
 
-// place finds the gate. A device that is for one gate need not name it.
-func (c *Checkin) place(q db.Querier, org int64, by By, name string) error {
-	if strings.TrimSpace(name) == "" && len(by.Gates) == 1 {
-		name = string(by.Gates[0])
+// gate finds the gate that is named. A device that is for one gate need not name it.
+func (b By) gate(q db.Querier, org int64, name string) (Gate, error) {
+	if strings.TrimSpace(name) == "" && len(b.Gates) == 1 {
+		name = string(b.Gates[0])
 	}
 	g, err := named(q, org, name)
-	if err != nil {
-		return err
+	if err == nil && len(b.Gates) > 0 && !slices.Contains(b.Gates, g.ID) {
+		err = problem.New(problem.Forbidden, "other_gate", "This device is for other gates. Name one of its own, or have it bound to this one.")
 	}
-	if len(by.Gates) > 0 && !slices.Contains(by.Gates, g.ID) {
-		return problem.New(problem.Forbidden, "other_gate", "This device is for other gates. Name one of its own, or have it bound to this one.")
-	}
-	c.GateNo, c.Gate = g.No, g.Name
-	return nil
+	return g, err
 }
 
 // decide says what becomes of a ticket.
@@ -243,9 +231,9 @@ func (s *Scan) decide(tx *db.Tx, org int64, c *Checkin, o *Outcome, t ticket.Tic
 	}
 	slices.SortFunc(mine, before)
 	if s.Direction == Entry && !s.Force {
-		v := verdict{list: o.List, gate: c, now: tx.Now(), mine: mine}
+		v := verdict{list: o.List, gate: s.seen.gate, now: tx.Now(), mine: mine}
 		var err error
-		if o.Status, o.Reason, err = v.judge(tx, org, s.Presented, t); err != nil {
+		if o.Status, o.Reason, err = v.judge(tx, org, s.seen.shown, t); err != nil {
 			return err
 		}
 	}
@@ -292,7 +280,7 @@ func admission(s *Scan, p Policy, mine []*Checkin) (status Status, reason string
 // verdict is what the rules are asked with.
 type verdict struct {
 	list List
-	gate *Checkin // where
+	gate Gate // where
 	now  time.Time
 	mine []*Checkin // that came before, in order
 }
@@ -326,14 +314,8 @@ func (v verdict) judge(tx *db.Tx, org int64, p ticket.Presented, t ticket.Ticket
 		len(r.Sections) > 0 && !slices.ContainsFunc(r.Sections, func(s string) bool { return strings.EqualFold(s, t.Section) }):
 		return WrongList, string(WrongList), nil
 	}
-	if len(r.Gates) > 0 {
-		g, err := gateByNo(tx, org, v.gate.GateNo)
-		if err != nil {
-			return "", "", err
-		}
-		if !slices.Contains(r.Gates, g.ID) {
-			return WrongList, reasonGate, nil
-		}
+	if len(r.Gates) > 0 && !slices.Contains(r.Gates, v.gate.ID) {
+		return WrongList, reasonGate, nil
 	}
 	reason, err := v.often(tx, org)
 	if err != nil || reason == "" {
@@ -366,7 +348,7 @@ func (v verdict) often(tx *db.Tx, org int64) (reason string, err error) {
 		if zone != nil && sameDay(c.At.In(zone), v.now.In(zone)) {
 			today++
 		}
-		if c.Gate == v.gate.Gate {
+		if c.Gate == v.gate.Name {
 			here++
 		}
 		if c.Open {
@@ -386,15 +368,6 @@ func (v verdict) often(tx *db.Tx, org int64) (reason string, err error) {
 }
 
 func sameDay(a, b time.Time) bool { return a.YearDay() == b.YearDay() && a.Year() == b.Year() }
-
-// gateByNo finds a gate by its number; the zero value where there is none.
-func gateByNo(q db.Querier, org, no int64) (Gate, error) {
-	g, err := db.One(q, scanGate, selectGate+`WHERE org_id = $1 AND gate_no = $2 AND deleted_at IS NULL`, org, no)
-	if errors.Is(err, db.ErrNoRow) {
-		return Gate{}, nil
-	}
-	return g, err
-}
 
 // again is the outcome of a scan that was made before.
 func again(q db.Querier, org int64, c *Checkin, by By) (Outcome, error) {

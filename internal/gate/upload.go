@@ -344,12 +344,11 @@ func (m *merger) gate(name string) (Gate, error) {
 	if g, ok := m.gates[name]; ok {
 		return g, nil
 	}
-	c := &Checkin{}
-	if err := c.place(m.tx, m.org, m.u.By, name); err != nil {
-		return Gate{}, err
+	g, err := m.u.By.gate(m.tx, m.org, name)
+	if err == nil {
+		m.gates[name] = g
 	}
-	m.gates[name] = Gate{No: c.GateNo, Name: c.Gate}
-	return m.gates[name], nil
+	return g, err
 }
 
 func (m *merger) list(list id.CheckinList, t ticket.Ticket) (List, error) {

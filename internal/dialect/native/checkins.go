@@ -166,17 +166,18 @@ type scanInput struct {
 	Body scanInputJSON
 }
 
-// present looks at the code before anybody waits for the answer.
-func (a *API) present(ctx context.Context, c *call, in *scanInput) (ticket.Presented, error) {
-	return a.Gates.Present(ctx, a.DB.Read(ctx), c.Org, in.Body.Code, in.Body.ScannedAt, a.Now())
+// lookAtCode looks at what is scanned before anybody waits for it.
+func (a *API) lookAtCode(ctx context.Context, c *call, in *scanInput) (gate.Scan, error) {
+	b := in.Body
+	s := gate.Scan{
+		By: c.scanner(), Code: b.Code, Event: id.Event(either(b.EventID, b.EventID2)), List: id.CheckinList(b.ListID), Gate: b.Gate,
+		Direction: gate.Direction(b.Direction), Nonce: b.Nonce, ScannedAt: b.ScannedAt,
+	}
+	return s, a.Gates.Look(ctx, a.DB.Read(ctx), c.Org, &s, a.Now())
 }
 
-func (a *API) scan(tx *db.Tx, c *call, in *scanInput, p ticket.Presented) (answer[scannedJSON], error) {
-	b := in.Body
-	o, err := a.Gates.Scan(tx, c.Org, gate.Scan{
-		By: c.scanner(), Code: b.Code, Presented: p, Event: id.Event(either(b.EventID, b.EventID2)), List: id.CheckinList(b.ListID), Gate: b.Gate,
-		Direction: gate.Direction(b.Direction), Nonce: b.Nonce, ScannedAt: b.ScannedAt,
-	})
+func (a *API) scan(tx *db.Tx, c *call, _ *scanInput, s gate.Scan) (answer[scannedJSON], error) {
+	o, err := a.Gates.Scan(tx, c.Org, s)
 	if err != nil {
 		return answer[scannedJSON]{}, err
 	}
@@ -197,15 +198,20 @@ type checkInInput struct {
 	Body checkInInputJSON
 }
 
-func (a *API) checkIn(tx *db.Tx, c *call, in *checkInInput) (answer[scannedJSON], error) {
+func (a *API) lookAtTicket(ctx context.Context, c *call, in *checkInInput) (gate.Scan, error) {
 	b := in.Body
 	if b.Force && c.Kind == access.Device {
-		return answer[scannedJSON]{}, problem.New(problem.Forbidden, "not_for_devices", "A device lets in by the rules only. Staff do that with a credential of their own.")
+		return gate.Scan{}, problem.New(problem.Forbidden, "not_for_devices", "A device lets in by the rules only. Staff do that with a credential of their own.")
 	}
-	o, err := a.Gates.Scan(tx, c.Org, gate.Scan{
+	s := gate.Scan{
 		By: c.scanner(), Ticket: id.Ticket(b.TicketID), Event: id.Event(b.EventID), List: id.CheckinList(b.ListID), Gate: b.Gate, Direction: gate.Direction(b.Direction),
 		Note: b.Note, Force: b.Force,
-	})
+	}
+	return s, a.Gates.Look(ctx, a.DB.Read(ctx), c.Org, &s, a.Now())
+}
+
+func (a *API) checkIn(tx *db.Tx, c *call, _ *checkInInput, s gate.Scan) (answer[scannedJSON], error) {
+	o, err := a.Gates.Scan(tx, c.Org, s)
 	if err != nil {
 		return answer[scannedJSON]{}, err
 	}

@@ -19,11 +19,11 @@ func (a *API) doorRoutes() {
 		method: "POST", path: checkinPath + "/scan", scope: scope.CheckinWrite, id: "scan", tag: door, summary: "Scan a code",
 		detail: "Whatever comes of it is a 200, also a code that nobody knows. With a `nonce` a repeated request gets the same answer and has no second effect.",
 		errors: []int{404},
-	}, a.present, a.scan, a.Keep.Do)
-	write(a, route{
+	}, a.lookAtCode, a.scan, a.Keep.Do)
+	change(a, route{
 		method: "POST", path: checkinPath, scope: scope.CheckinWrite, id: "checkIn", tag: door, status: 201, summary: "Admit a ticket by hand",
 		detail: "By the same rules as a scan. With `force` staff let it in against them, and say why in `note`; nobody is let in who is in already.", errors: []int{404},
-	}, a.checkIn)
+	}, a.lookAtTicket, a.checkIn, a.Keep.Do)
 	read(a, route{
 		method: "GET", path: checkinPath, scope: scope.CheckinRead, id: "listCheckins", tag: door, summary: "List check-ins, newest first",
 	}, a.listCheckins)
