@@ -8,6 +8,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
 // NoOf is the number in a ticket's id, which other tables carry. It reports false for what is no ticket's id.
@@ -19,6 +20,13 @@ func NoOf(t id.Ticket) (int64, bool) {
 // Lock loads tickets for the door, in the order of their numbers, and keeps others from changing them until the transaction ends. Those that
 // do not exist are left out.
 func Lock(tx *db.Tx, org int64, tickets ...id.Ticket) ([]Ticket, error) {
+	if len(tickets) == 1 { // the usual case, without a list to take apart
+		t, err := lock(tx, org, tickets[0], 0)
+		if problem.Is(err, "ticket_not_found") {
+			return nil, nil
+		}
+		return []Ticket{t}, err
+	}
 	marks := make(map[int64]int64, len(tickets))
 	numbers := make([]int64, 0, len(tickets))
 	for _, t := range tickets {
