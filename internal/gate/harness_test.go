@@ -73,7 +73,7 @@ func (c codes) Present(_ context.Context, q db.Querier, org int64, code string, 
 	switch {
 	case word == "FORGED":
 		return ticket.Presented{Verdict: ticket.BadSignature}, nil
-	case problem.As(err) != nil:
+	case problem.Is(err, "ticket_not_found"):
 		return ticket.Presented{Verdict: ticket.Unknown}, nil
 	case word == "OLD":
 		p.Verdict = ticket.Outdated

@@ -165,7 +165,7 @@ const BundleLife = 24 * time.Hour
 var bundleText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 func bundleID(at time.Time) string {
-	return bundlePrefix + bundleText.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(at.Unix()))) //nolint:gosec // after 1970
+	return bundlePrefix + bundleText.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(at.Unix())))
 }
 
 // issued is when a bundle was made.
@@ -179,7 +179,7 @@ func issued(bundle string) (time.Time, bool) {
 	if sec > 1<<40 { // the year 36,812
 		return time.Time{}, false
 	}
-	return time.Unix(int64(sec), 0).UTC(), true //nolint:gosec // bounded above
+	return time.Unix(int64(sec), 0).UTC(), true
 }
 
 // window is the time in which a bundle is good. Without a bundle it is wide enough for every clock that is not plainly wrong, and does not depend on now.
