@@ -1,15 +1,10 @@
 package app
 
-import (
-	"fmt"
-
-	"github.com/stagedoorhq/stagedoor/internal/db"
-)
+import "github.com/stagedoorhq/stagedoor/internal/db"
 
 // presences holds the tickets' presences against who came through the door, and check-ins against their facts.
 func presences(q db.Querier) ([]string, error) {
-	var found []string
-	for _, check := range []struct{ what, sql string }{
+	return counted(q, []count{
 		{"tickets are inside without an open admission", `SELECT count(*) FROM tickets t WHERE t.presence = 'inside' AND NOT EXISTS (
 			SELECT 1 FROM checkins c WHERE c.ticket_no = t.ticket_no AND c.open)`},
 		{"tickets are outside with an open admission", `SELECT count(*) FROM checkins c JOIN tickets t ON t.ticket_no = c.ticket_no AND t.org_id = c.org_id
@@ -20,14 +15,5 @@ func presences(q db.Querier) ([]string, error) {
 				SELECT org_id, subject, count(*) AS n FROM facts WHERE kind IN ('checkin.admitted', 'checkin.readmitted', 'checkin.denied', 'checkin.exited',
 					'checkin.conflict_offline', 'checkin.undone') GROUP BY org_id, subject
 			) f ON f.subject = c.id AND f.org_id = c.org_id WHERE COALESCE(f.n, 0) <> c.facts`},
-	} {
-		n, err := db.One(q, db.Value[int64], check.sql)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			found = append(found, fmt.Sprintf("%d %s", n, check.what))
-		}
-	}
-	return found, nil
+	})
 }
