@@ -229,6 +229,7 @@ func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
 		"keys/keyId": o.api(t, 201, "POST", "/api/v1/keys", map[string]any{"scopes": []string{"events:read"}}).text("id"), "members/userId": p.ID,
 		"invitations/linkId":   o.api(t, 201, "POST", "/api/v1/invitations", map[string]any{"email": "guest@people.example", "role": "staff"}).text("id"),
 		"people/personId":      p.ID,
+		"tickets/ticketId":     ticket,
 		"checkin/checkinId":    o.api(t, 201, "POST", "/api/v1/checkin", map[string]any{"ticketId": ticket}).text("checkin.id"),
 		"checkin-lists/listId": o.api(t, 201, "POST", "/api/v1/checkin-lists", map[string]any{"eventId": ev, "name": "Balcony"}).text("id"),
 		"gates/gateId":         o.api(t, 201, "POST", "/api/v1/gates", map[string]any{"name": "North"}).text("id"),
