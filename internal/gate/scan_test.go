@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -319,4 +320,43 @@ func TestStaffFindTickets(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTwoNodesAdmitACodeOnce(t *testing.T) {
+	c := dbtest.PostgreSQL(t)
+	one := open(t, dbtest.Open(t, c))
+	other, err := db.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	two := *one
+	two.db = other
+	for _, tk := range one.buy("E", "B", long(200, 20)) {
+		var all sync.WaitGroup
+		var got [8]gate.Outcome
+		for i := range got {
+			node := one
+			if i%2 == 1 {
+				node = &two
+			}
+			all.Go(func() {
+				var err error
+				if got[i], err = node.ask(gate.Scan{Code: code(tk), By: gate.By{ID: "dev_" + string(rune('a'+i))}}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		in := 0
+		for _, o := range got {
+			if o.Status == gate.CheckedIn {
+				in++
+			}
+		}
+		if in != 1 {
+			t.Fatalf("two nodes admitted the ticket %d times, want once", in)
+		}
+	}
+	one.audit()
 }
