@@ -4,8 +4,8 @@
 // A caller shows an API key in X-API-Key, or a key or token in Authorization, as Bearer (RFC 6750) or as DPoP (RFC 9449). Nowhere else: a key in a
 // query would end up in logs. [Door.Enter] finds out whose it is, takes one request from its budget, and checks what the route asks for ([Need]).
 //
-// There are four kinds of credentials: an organisation's own API keys, a person's own tokens, and the access tokens of apps, which act for a person
-// (and then may do no more than that person) or for themselves. Nothing of a third party's ever administrates an organisation.
+// There are five kinds of credentials: an organisation's own API keys and its devices at the door, a person's own tokens, and the access tokens of apps,
+// which act for a person (and then may do no more than that person) or for themselves. Nothing of a third party's ever administrates an organisation.
 //
 // Who has which key is not known here but asked of [Config].Find, and the answer is kept for half a second: so a key that was revoked, on
 // whatever node, is refused within a second. That keys were used is noted once a minute. [Door.Run] does that and belongs to whoever
@@ -42,6 +42,7 @@ const (
 	Personal                 // a person's own token: sdp_…
 	Grant                    // an app that acts for a person: an access token, sda_…
 	Service                  // an app that acts for itself (client credentials): an access token, sda_…
+	Device                   // a scanner at the door: sdd_…
 )
 
 // Principal is who makes a request. It is shared by requests and must not be changed.
@@ -65,6 +66,8 @@ type Principal struct {
 	Expires  time.Time // from then on it is not good any more; zero for never
 	Resource string    // the URL that the token is good for, with all below it (RFC 8707); "" for all of this server
 	Proof    string    // the thumbprint of the key that must be proven with each request (RFC 9449 §6); "" for a bearer token
+	Gates    []id.Gate // that a device is bound to; empty for all
+	Events   []id.Event
 }
 
 // May tells whether the principal has the scope and its person the right.

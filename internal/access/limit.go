@@ -42,6 +42,20 @@ func (d *Door) limiter(p *Principal) *rate.Limiter {
 	return l
 }
 
+// Spend takes one request from the budget of a name, such as the address of somebody who has no credential yet; rate_limited (429) when there is none left.
+// The name must not be a credential's public id.
+func (d *Door) Spend(name string, perMinute int) error {
+	d.mu.Lock()
+	p := &Principal{Credential: name, PerMinute: perMinute}
+	v := visitor{Principal: p, limiter: d.limiter(p)}
+	d.mu.Unlock()
+	_, err := v.take(d.config.Now())
+	if p := problem.As(err); p != nil {
+		p.Detail = fmt.Sprintf("Only %d requests a minute are taken from one network. Wait as long as Retry-After says.", perMinute)
+	}
+	return err
+}
+
 // forgetLimits drops the buckets that are full: a new one would be no different. The door is locked.
 func (d *Door) forgetLimits() {
 	now := d.config.Now()

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
@@ -28,7 +29,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "stamps", "deliveries" or "ledger"
+	Part string // "stock", "orders", "tickets", "door", "stamps", "deliveries" or "ledger"
 	What string // a sentence
 }
 
@@ -79,6 +80,8 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"tickets", ticket.Audit},
 		{"tickets", ticketsOfOrders},
 		{"tickets", factsOfTickets},
+		{"door", gate.Audit},
+		{"door", presences},
 		{"stamps", stamp.Audit},
 		{"stamps", factsOfStamps},
 		{"deliveries", delivery.Audit},
@@ -101,13 +104,21 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 
 // strays finds deliveries that no fact has led to.
 func strays(q db.Querier) ([]string, error) {
-	var found []string
-	for _, check := range []struct{ what, sql string }{
+	return counted(q, []count{
 		{"deliveries are of no fact", `SELECT count(*) FROM deliveries d WHERE NOT EXISTS (
 			SELECT 1 FROM facts f WHERE f.seq = d.fact_seq AND f.day = d.day AND f.org_id = d.org_id)`},
 		{"deliveries go to no endpoint of their organisation", `SELECT count(*) FROM deliveries d WHERE NOT EXISTS (
 			SELECT 1 FROM endpoints e WHERE e.endpoint_id = d.endpoint_id AND e.org_id = d.org_id)`},
-	} {
+	})
+}
+
+// count is a query for how many of something there are that should be none.
+type count struct{ what, sql string }
+
+// counted says what there is.
+func counted(q db.Querier, checks []count) ([]string, error) {
+	var found []string
+	for _, check := range checks {
 		n, err := db.One(q, db.Value[int64], check.sql)
 		if err != nil {
 			return nil, err

@@ -3,9 +3,12 @@ package app_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
+	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
 func TestAuditOfWhatIsRightIsClean(t *testing.T) {
@@ -13,8 +16,10 @@ func TestAuditOfWhatIsRightIsClean(t *testing.T) {
 		core := open(t, c.Unhurried())
 		o := newOrg(t, core, "hall")
 		sell(t, core, o) // nobody wanted to hear of this
+		admit(t, core, o.No)
 		newEndpoint(t, core, o)
 		sell(t, core, o)
+		admit(t, core, o.No)
 		a, err := core.Audit(t.Context())
 		if err != nil {
 			t.Fatalf("Audit: %v", err)
@@ -26,6 +31,26 @@ func TestAuditOfWhatIsRightIsClean(t *testing.T) {
 			t.Errorf("Audit counted %d facts and %v deliveries, want a delivery for every second fact", a.Facts, a.Deliveries)
 		}
 	})
+}
+
+// admit lets one ticket in.
+func admit(t *testing.T, core *app.Core, o int64) {
+	t.Helper()
+	page, _, err := ticket.List(core.DB.Read(t.Context()), o, ticket.Filter{Status: ticket.StatusValid, Limit: 1})
+	if err != nil || len(page) == 0 {
+		t.Fatalf("no ticket to admit: %v", err)
+	}
+	s := gate.Scan{By: gate.By{ID: "key_1"}, Ticket: page[0].ID}
+	err = core.Gates.Look(t.Context(), core.DB.Read(t.Context()), o, &s, time.Now())
+	if err == nil {
+		err = core.DB.Write(t.Context(), "", func(tx *db.Tx) error {
+			_, err := core.Gates.Scan(tx, o, s)
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatalf("admit: %v", err)
+	}
 }
 
 func TestAuditSaysWhatDiffers(t *testing.T) {
@@ -46,6 +71,11 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 		{"a stamp's fact is missing", "DELETE FROM facts WHERE kind = 'stamp.awarded'", "stamps", "1 stamps have more or fewer facts"},
 		{"a stamp is of no type", "DELETE FROM stamp_types", "stamps", "1 stamps are of no type"},
 		{"a stamp repeats", "UPDATE stamp_types SET per_event = TRUE", "stamps", "1 stamps are unique in something else"},
+		{"somebody inside is outside", "UPDATE tickets SET presence = 'outside'", "door", "1 tickets are outside with an open admission"},
+		{"nobody came in", "DELETE FROM checkins", "door", "1 tickets are inside without an open admission"},
+		{"an entry counts for none", "UPDATE checkins SET result = 'conflict', entry_no = NULL, open = FALSE", "door", "counts for conflict, entry 0, and should for admitted, entry 1"},
+		{"an admission was never told", "UPDATE checkins SET told = FALSE", "door", "was told 0 times"},
+		{"a check-in's fact is missing", "DELETE FROM facts WHERE kind = 'checkin.admitted'", "door", "1 check-ins have another number of facts"},
 		{"a fact was put aside", "INSERT INTO ledger_parked (follower, seq, day, org_id, reason, parked_at) VALUES ('x', 1, 1, 1, 'broken', 1)", "ledger", "1 facts were put aside"},
 	}
 	each(t, func(t *testing.T, c app.Config) {
@@ -54,6 +84,7 @@ func TestAuditSaysWhatDiffers(t *testing.T) {
 		newEndpoint(t, core, o)
 		sell(t, core, o)
 		reward(t, core, o)
+		admit(t, core, o.No)
 		for _, tt := range tampering {
 			t.Run(tt.name, func(t *testing.T) {
 				// The tampering is undone after the audit: it is looked at inside of the transaction that made it.

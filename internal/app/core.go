@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
@@ -76,6 +77,7 @@ type Core struct {
 	Tickets       *ticket.Roll
 	Orders        *order.Book
 	Stamps        *stamp.Album
+	Gates         *gate.Door
 	People        *org.People
 	Apps          *oauth.Registry
 	Box           *inbound.Box
@@ -163,6 +165,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)
+	c.Gates = gate.New(c.Ledger, c.Tickets)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil

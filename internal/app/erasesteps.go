@@ -8,6 +8,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
@@ -150,6 +151,41 @@ func (e *erasure) mentions(ctx context.Context) error {
 				continue
 			}
 			if err := e.DB.Write(ctx, "", func(tx *db.Tx) error { return order.EraseMentions(tx, o, found) }); err != nil {
+				return err
+			}
+			e.done.Traces += len(found)
+		}
+	}
+	return e.notes(ctx)
+}
+
+// notes blanks what staff wrote at the door: about tickets that the person holds, and wherever the address stands.
+func (e *erasure) notes(ctx context.Context) error {
+	for _, o := range e.orgs {
+		held, err := ticket.Of(e.DB.Read(ctx), o, e.address)
+		if err != nil {
+			return err
+		}
+		for ; len(held) > 0; held = held[min(together, len(held)):] {
+			n := 0
+			err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+				n, err = gate.EraseNotesOf(tx, o, held[:min(together, len(held))])
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			e.done.Traces += n
+		}
+		for after, more := id.Checkin(""), true; more; more = after != "" {
+			found, next, err := gate.Mentions(e.DB.Read(ctx), o, after, e.address)
+			if err != nil {
+				return err
+			}
+			if after = next; len(found) == 0 {
+				continue
+			}
+			if err := e.DB.Write(ctx, "", func(tx *db.Tx) error { return gate.EraseNotes(tx, o, found) }); err != nil {
 				return err
 			}
 			e.done.Traces += len(found)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
@@ -27,6 +28,8 @@ func (f *Finder) Find(q db.Querier, credential string, now time.Time) (*access.P
 		return f.bearer(q, credential, now)
 	case strings.HasPrefix(credential, org.TokenPrefix):
 		return findPersonal(q, credential, now)
+	case strings.HasPrefix(credential, gate.CredentialPrefix):
+		return f.device(q, credential)
 	}
 	k, o, err := org.Authenticate(q, credential)
 	if err != nil {
@@ -47,6 +50,17 @@ func findPersonal(q db.Querier, credential string, now time.Time) (*access.Princ
 	}
 	actsFor(p, u, role)
 	return p, nil
+}
+
+func (f *Finder) device(q db.Querier, credential string) (*access.Principal, error) {
+	d, err := gate.Authenticate(q, credential)
+	if err != nil {
+		return nil, err
+	}
+	o, err := f.orgID(q, d.Org)
+	return &access.Principal{
+		Org: d.Org, OrgID: o, Kind: access.Device, Credential: string(d.ID), Scopes: gate.DeviceScopes(), Allowed: gate.DeviceScopes(), Gates: d.Gates, Events: d.Events,
+	}, err
 }
 
 func (f *Finder) bearer(q db.Querier, credential string, now time.Time) (*access.Principal, error) {
@@ -103,18 +117,24 @@ func (c *Core) find(ctx context.Context, credential string) (*access.Principal, 
 func (c *Core) used(ctx context.Context, o int64, credentials ...string) error {
 	var keys []id.Key
 	var tokens []id.Token
+	var devices []id.Device
 	for _, one := range credentials {
 		switch {
 		case strings.HasPrefix(one, "key_"):
 			keys = append(keys, id.Key(one))
 		case strings.HasPrefix(one, "tok_"):
 			tokens = append(tokens, id.Token(one))
+		case strings.HasPrefix(one, "dev_"):
+			devices = append(devices, id.Device(one))
 		}
 	}
 	return c.DB.Write(ctx, "", func(tx *db.Tx) error {
 		if err := org.Used(tx, o, keys...); err != nil {
 			return err
 		}
-		return org.UsedTokens(tx, o, tokens...)
+		if err := org.UsedTokens(tx, o, tokens...); err != nil {
+			return err
+		}
+		return gate.UsedDevices(tx, o, devices...)
 	})
 }

@@ -147,7 +147,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Stamps: c.Stamps,
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Gates: c.Gates, Offline: c.offline, Stamps: c.Stamps,
 		Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine, Ledger: c.Ledger,
 		People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, Offered: f.pages.Offered,
 		ClientAddr: web.Client, Version: Version(), Log: c.Log,

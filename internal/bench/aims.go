@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), streamAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), doorAims(r, arm), streamAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all
@@ -108,6 +108,18 @@ func streamAims(r *Report, arm string) (a []Aim) {
 		a = append(a, atMost("fact to the reader of a stream, p99", arm, x.FactToArrival.P99, 50, "ms"))
 	}
 	return a
+}
+
+// doorAims: people do not wait, and all are asked.
+func doorAims(r *Report, arm string) (a []Aim) {
+	x := r.find(partDoor, "", arm)
+	if x == nil || x.Publish == nil || arm != sqlite {
+		return nil
+	}
+	return []Aim{
+		atLeast("scans at ten gates", arm, x.AcceptedPerSecond, 490, "/s"),
+		atMost("scans at ten gates, p99", arm, x.Publish.P99, 10, "ms"),
+	}
 }
 
 // oldAims: no slower, to within what two runs of the same differ by.

@@ -91,6 +91,11 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 			}
 			continue
 		}
+		if x.Part == "door" {
+			if x.Accepted == 0 || x.Publish == nil || x.Publish.Count != x.Accepted {
+				t.Errorf("%s: %d accepted, answers %+v", name, x.Accepted, x.Publish)
+			}
+		}
 		if x.Sale != nil {
 			if x.Sale.Ordered == 0 || x.Sale.Oversold+x.Sale.Failed+x.Sale.Throttled+x.Sale.Other != 0 || x.Sale.Order == nil || (x.Part == "onsale") != (x.Sale.Hold != nil) {
 				t.Errorf("%s: %+v", name, x.Sale)
@@ -119,7 +124,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"hot, a listing with stock for all, sqlite", "hot, a ticket type with stock for all, sqlite", "hot, a ticket type that sells out, sqlite",
 		"onsale, 14 reservations in 150ms, 4 connections, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
-		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "stream, sqlite", "restart, sqlite",
+		"door, sqlite", "stream, sqlite", "old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)

@@ -12,7 +12,7 @@ func (o Options) Hasty() Options {
 		publishers: 4, rounds: 2, warm: 20 * time.Millisecond, closed: 150 * time.Millisecond,
 		rates:   []load{openLoad(50, 200*time.Millisecond), openLoad(1000, 100*time.Millisecond)},
 		hanging: openLoad(100, 200*time.Millisecond), reading: openLoad(100, 200*time.Millisecond), streams: openLoad(50, 200*time.Millisecond), tokens: 5,
-		stock: 5, curve: []int{3, 9, 2}, hurry: 20, crowd: 4,
+		stock: 5, door: doorLoad(10, 200*time.Millisecond), curve: []int{3, 9, 2}, hurry: 20, crowd: 4,
 		old: 7, hold: 50 * time.Millisecond, settle: time.Millisecond, drain: time.Minute,
 	}
 	return o

@@ -228,6 +228,8 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.sell(w, `{}`)
 	case r.URL.Path == "/api/v1/orders":
 		s.accept(w, http.StatusCreated, `{"event":"order.confirmed","order":%s,"timestamp":%q}`, body, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	case r.URL.Path == "/api/v1/checkin/scan" && bytes.Contains(body, []byte(`"code":"SD1:CODE`)) && bytes.Contains(body, []byte(`"eventId":"evn_1"`)):
+		fmt.Fprint(w, `{"status":"checked_in"}`)
 	case r.URL.Path == "/api/v1/messages":
 		var m struct{ Data json.RawMessage }
 		_ = json.Unmarshal(body, &m)
@@ -265,6 +267,10 @@ func (s *fake) serveReaders(w http.ResponseWriter, r *http.Request, body string)
 	case r.URL.Path == "/api/v1/events" && r.Header.Get("Authorization") >= "Bearer sda_0001" && r.Header.Get("Authorization") <= fmt.Sprintf("Bearer sda_%04d", s.tokens):
 		s.reads++
 		fmt.Fprint(w, `{"data":[]}`)
+	case r.URL.Path == "/api/v1/tickets" && r.URL.Query().Get("eventId") == "evn_1" && r.Header.Get("X-Api-Key") == "sd_secret":
+		fmt.Fprintf(w, `{"data":[{"id":"tkt_1","code":"SD1:CODE1"},{"id":"tkt_%s"}]}`, r.URL.Query().Get("offset"))
+	case strings.HasPrefix(r.URL.Path, "/api/v1/tickets/tkt_"):
+		fmt.Fprint(w, `{"id":"tkt_2","code":"SD1:CODE2"}`)
 	default:
 		http.Error(w, "no token", http.StatusUnauthorized)
 	}

@@ -33,6 +33,9 @@ func (s *subject) furnish(ctx context.Context, n need) error {
 	if n.tokens > 0 {
 		return s.allow(ctx, org.Slug, n.tokens)
 	}
+	if n.people > 0 {
+		return s.admit(ctx, n.people)
+	}
 	if n.orders {
 		return s.putOnSale(ctx)
 	}
@@ -75,6 +78,7 @@ func (s *subject) putOnSale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.event = event.EventID
 	s.path, s.body = "/api/v1/orders", orderBody(event.EventID, listing.ListingID)
 	return nil
 }

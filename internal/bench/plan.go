@@ -19,6 +19,7 @@ const (
 	partHot        = "hot"        // orders for one event, and nothing else
 	partOnSale     = "onsale"     // holds and orders, as they came at a real on-sale, and many more of them
 	partStream     = "stream"     // messages at a fixed rate, and a hundred who listen
+	partDoor       = "door"       // ten gates scan codes
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -29,7 +30,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partStream, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partDoor, partStream, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -44,6 +45,7 @@ type plan struct {
 	hanging    load
 	reading    load
 	streams    load
+	door       load
 	tokens     int           // access tokens in turns
 	old        int           // deliveries to put into the tables
 	stock      int64         // tickets of the sales that sell out
@@ -60,7 +62,7 @@ func fullPlan() plan {
 		publishers: 32, rounds: 3, warm: time.Second, closed: 5 * time.Second,
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
 		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256, old: 1_000_000,
-		hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
+		hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), door: doorLoad(50, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -70,6 +72,7 @@ func quickPlan() plan {
 	p.rounds, p.warm, p.closed = 1, 500*time.Millisecond, 2*time.Second
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
 	p.hanging, p.reading, p.streams = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second), openLoad(50, 4*time.Second)
+	p.door = doorLoad(50, 2*time.Second)
 	p.old = 50_000
 	p.stock, p.curve, p.hurry = 2_000, times(rushCurve, 10), 4
 	return p
@@ -93,6 +96,11 @@ type load struct {
 
 func openLoad(perSecond int, length time.Duration) load {
 	return load{perSecond: perSecond, publishers: 64, length: length}
+}
+
+// doorLoad is that of scanners which see so many people a second each.
+func doorLoad(each int, length time.Duration) load {
+	return load{perSecond: gates * each, publishers: gates, length: length}
 }
 
 // closedLoad is as fast as the plan's publishers get answers.

@@ -99,7 +99,7 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens || x.Sale != nil {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens || x.Part == partDoor || x.Sale != nil {
 			continue
 		}
 		part := partThroughput

@@ -27,6 +27,8 @@ type subject struct {
 	path, key string // of the requests
 	body      []byte
 	tokens    []string // for the part tokens
+	event     string   // for the part door
+	codes     []string // the same
 }
 
 // need is what a trial needs of its subject.
@@ -35,6 +37,7 @@ type need struct {
 	sick      map[int]behaviour // endpoints that do not answer
 	orders    bool              // orders instead of messages
 	tokens    int               // access tokens, to read with
+	people    int               // tickets, to scan
 }
 
 // start makes a subject of an arm: fresh data, a running server, its endpoints registered and known to be heard.

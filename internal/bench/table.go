@@ -51,6 +51,7 @@ var titles = map[string]string{
 	partOld:        "With old deliveries in the tables",
 	partTokens:     "GET /api/v1/events with an access token",
 	partStream:     "Messages of 1 KiB at a fixed rate, and 100 who listen to the stream; a delivery is one message at one of them",
+	partDoor:       "POST /api/v1/checkin/scan: ten gates",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -61,7 +62,7 @@ func (r *Report) part(out *strings.Builder, part string) {
 		switch part {
 		case partRestart:
 			rows = append(rows, x.restartRow())
-		case partTokens:
+		case partTokens, partDoor:
 			rows = append(rows, x.tokensRow())
 		case partHot, partOnSale:
 			rows = append(rows, x.saleRow())
@@ -83,7 +84,7 @@ func (r *Report) part(out *strings.Builder, part string) {
 		}, rows)
 		return
 	}
-	if part == partTokens {
+	if part == partTokens || part == partDoor {
 		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s in turn", "check ÷ request"}, rows)
 		return
 	}

@@ -56,14 +56,31 @@ func (b *bench) read(ctx context.Context, s *subject, t trial) (*Result, error) 
 	to := &target{addr: s.server.addr, req: req, book: s.book, fresh: func(r request) {
 		copy(r.bytes[r.at:], s.tokens[rand.IntN(len(s.tokens))])
 	}}
+	var before timings
+	r, err := b.asked(ctx, s, t, to, func() (err error) {
+		before, err = s.timings(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.timings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Check = after.minus(before).check()
+	return r, nil
+}
+
+// asked puts a load of requests that nothing is delivered for on a subject. begin is called after the load that is not counted.
+func (b *bench) asked(ctx context.Context, s *subject, t trial, to *target, begin func() error) (*Result, error) {
 	warm := t.load
 	warm.length = b.plan.warm
 	s.book.begin(0)
 	if err := to.send(ctx, warm); err != nil {
 		return nil, fmt.Errorf("before the trial: %w", err)
 	}
-	before, err := s.timings(ctx)
-	if err != nil {
+	if err := begin(); err != nil {
 		return nil, err
 	}
 	spent, rec := s.spent(), s.book.begin(0)
@@ -72,12 +89,8 @@ func (b *bench) read(ctx context.Context, s *subject, t trial) (*Result, error) 
 	if err := errors.Join(refused, s.server.alive()); err != nil {
 		return nil, err
 	}
-	after, err := s.timings(ctx)
-	if err != nil {
-		return nil, err
-	}
 	r := s.result(rec, t, ended)
-	r.Lost, r.Endpoints, r.Check = 0, 0, after.minus(before).check()
+	r.Lost, r.Endpoints = 0, 0
 	r.Delivered = r.Accepted // so that the processor's time is of a request
 	r.account(s.spent().minus(spent))
 	r.Delivered, r.PeakMemory = 0, peakMemory(s.server.cmd.Process.Pid)

@@ -58,6 +58,7 @@ const (
 	CheckinDenied     Kind = "checkin.denied"
 	CheckinExited     Kind = "checkin.exited"
 	CheckinConflicted Kind = "checkin.conflict_offline" // a second entry, made offline, which came to light when it was uploaded
+	CheckinReadmitted Kind = "checkin.readmitted"       // in again, or by an entry that came to light after another was told
 	CheckinUndone     Kind = "checkin.undone"
 
 	StampAwarded Kind = "stamp.awarded"
@@ -75,6 +76,7 @@ func Native() []Kind {
 		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
 		StampAwarded, StampRevoked,
 		HoldPlaced, HoldExpired, HoldReleased,
+		CheckinAdmitted, CheckinReadmitted, CheckinDenied, CheckinExited, CheckinConflicted, CheckinUndone,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/order"
@@ -97,6 +98,9 @@ func Cases() []Case {
 	from, until := instant("2026-02-01T09:00:00Z"), instant("2026-05-01T18:00:00Z")
 	sale.OnSaleAt, sale.OffSaleAt, sale.Changes = &from, &until, []string{"onSaleAt", "offSaleAt"}
 	add("event.changed.sale", fact.EventChanged, string(sale.EventID), sale.Version, sale)
+	for _, c := range checkinCases() {
+		add(c.name, c.kind, string(c.data.CheckinID), 1, c.data)
+	}
 	return all
 }
 
@@ -263,6 +267,39 @@ func stampCases() []stampCase {
 		{"stamp.awarded", fact.StampAwarded, earned},
 		{"stamp.awarded.by-hand", fact.StampAwarded, byHand},
 		{"stamp.revoked", fact.StampRevoked, revoked},
+	}
+}
+
+type checkinCase struct {
+	name string
+	kind fact.Kind
+	data gate.Snapshot
+}
+
+func checkinCases() []checkinCase {
+	in := gate.Snapshot{
+		CheckinID: "chk_06mykbe0e5x1v9k3m7n2p4q8rs", TicketID: Ticket().TicketID, OrderID: Order().OrderID, EventID: Order().EventID, Gate: "North & East",
+		Direction: gate.Entry, Mode: gate.Online, At: fact.Instant(At()), Result: string(gate.CheckedIn),
+	}
+	with := func(change func(*gate.Snapshot)) gate.Snapshot {
+		s := in
+		change(&s)
+		return s
+	}
+	return []checkinCase{
+		{"checkin.admitted", fact.CheckinAdmitted, in},
+		{"checkin.admitted.bare", fact.CheckinAdmitted, with(func(s *gate.Snapshot) { s.Gate = "" })},
+		{"checkin.readmitted", fact.CheckinReadmitted, with(func(s *gate.Snapshot) { s.ListID = "lst_06mykbe0e5x1v9k3m7n2p4q8rs" })},
+		{"checkin.denied", fact.CheckinDenied, with(func(s *gate.Snapshot) { s.Result, s.Reason = string(gate.Already), "already_inside" })},
+		{"checkin.denied.unknown", fact.CheckinDenied, with(func(s *gate.Snapshot) {
+			s.TicketID, s.OrderID, s.EventID, s.Result, s.Reason = "", "", "", string(gate.Invalid), "unknown"
+		})},
+		{"checkin.exited", fact.CheckinExited, with(func(s *gate.Snapshot) { s.Direction, s.Result = gate.Exit, string(gate.CheckedOut) })},
+		{"checkin.conflict_offline", fact.CheckinConflicted, with(func(s *gate.Snapshot) {
+			s.Mode, s.Result = gate.Offline, string(gate.Conflict)
+			s.Against = &gate.Rival{CheckinID: "chk_06mykbd8e5x1v9k3m7n2p4q8rs", Gate: "South", At: instant("2026-01-22T12:41:07Z")}
+		})},
+		{"checkin.undone", fact.CheckinUndone, with(func(s *gate.Snapshot) { s.Result = string(gate.Undone) })},
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
@@ -29,7 +31,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
-// Config is what the API stands on. All of it is needed but Version, Log and Now.
+// Config is what the API stands on. All of it is needed but Offline, Version, Log and Now.
 type Config struct {
 	DB       *db.DB
 	Door     *access.Door
@@ -40,6 +42,10 @@ type Config struct {
 	Stock    *inventory.Stock
 	Book     *order.Book
 	Tickets  *ticket.Roll
+	Gates    *gate.Door
+	// Offline is what a device needs to verify an event's codes without a network, for its bundle; with seeds also what codes that rotate are made from.
+	// version is another whenever what it says is another. nil for nothing.
+	Offline func(ctx context.Context, org int64, e id.Event, seeds bool) (codes map[string]any, version string, err error)
 
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
@@ -109,6 +115,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.wellKnown(mux)
 	a.saleRoutes()
 	a.devEndpointRoutes()
+	a.doorRoutes()
 	a.messages(mux)
 	a.streams(mux)
 	a.describe()

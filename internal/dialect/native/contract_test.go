@@ -103,16 +103,19 @@ func (c *contract) schema(url string) (schema *jsonschema.Schema, err error) {
 }
 
 // operation finds what a request is for.
-func (c *contract) operation(method, path string) (template string, operation map[string]any) {
+func (c *contract) operation(method, path string) (found string, operation map[string]any) {
 	for template, item := range c.document["paths"].(map[string]any) {
 		if !matches(template, path) {
 			continue
 		}
 		if op, ok := item.(map[string]any)[strings.ToLower(method)].(map[string]any); ok {
-			return template, op
+			if template == path {
+				return template, op // one that is literally so comes before one with names
+			}
+			found, operation = template, op
 		}
 	}
-	return "", nil
+	return found, operation
 }
 
 func matches(template, path string) bool {

@@ -34,7 +34,7 @@ func (a *API) humaConfig() huma.Config {
 				Description: "Events, inventory, orders, tickets, webhooks and messages. Errors are problem details (RFC 9457) with a stable `code`. " +
 					"Every POST takes an `Idempotency-Key`. A single resource has an `ETag`, and its changes take `If-Match`.",
 			},
-			Tags: []*huma.Tag{{Name: "Events"}, {Name: "Inventory"}, {Name: "Orders"}, {Name: "Tickets"}, {Name: "Webhooks"}, {Name: "Messages"}, {Name: "Development"}, {Name: "Apps"}, {Name: "People"}},
+			Tags: []*huma.Tag{{Name: "Events"}, {Name: "Inventory"}, {Name: "Orders"}, {Name: "Tickets"}, {Name: "Door"}, {Name: "Stamps"}, {Name: "Webhooks"}, {Name: "Messages"}, {Name: "Development"}, {Name: "Apps"}, {Name: "People"}},
 			Components: &huma.Components{
 				Schemas: schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{

@@ -246,11 +246,7 @@ func TestLimitOfAKeyIsShown(t *testing.T) {
 func TestEveryRouteIsInTheDocument(t *testing.T) {
 	h := lite(t)
 	n := 0
-	for path, item := range h.doc.document["paths"].(map[string]any) {
-		documented := map[string]bool{}
-		for method := range item.(map[string]any) {
-			documented[strings.ToUpper(method)] = true
-		}
+	for path := range h.doc.document["paths"].(map[string]any) {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 			req, err := http.NewRequestWithContext(t.Context(), method, h.url+strings.NewReplacer("{", "", "}", "").Replace(path), nil)
 			if err != nil {
@@ -261,12 +257,13 @@ func TestEveryRouteIsInTheDocument(t *testing.T) {
 				t.Fatal(err)
 			}
 			resp.Body.Close()
-			served := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusOK
+			_, operation := h.doc.operation(method, path) // the path may also be an example of one with names
+			served := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusBadRequest
 			if path == "/api/webhook/{devId}" { // which asks for no key, but for an id that there is
 				served = resp.StatusCode == http.StatusNotFound
 			}
-			if served != documented[method] {
-				t.Errorf("%s %s without a key = %d; in openapi.json: %t", method, path, resp.StatusCode, documented[method])
+			if served != (operation != nil) {
+				t.Errorf("%s %s without a key = %d; in openapi.json: %t", method, path, resp.StatusCode, operation != nil)
 			}
 			if served {
 				n++

@@ -28,6 +28,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
@@ -115,7 +116,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	oauth.New(oauth.Config{DB: d, Registry: h.apps, People: places{}, Front: h.front, Issuer: "http://127.0.0.1", Log: logger}).Routes(server.Mux())
 	h.api = native.New(server.Mux(), native.Config{
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
-		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, roll), Tickets: roll, Stamps: stamp.New(l),
+		Calendar: event.New(l, order.Exists), Stock: stock, Book: order.New(l, stock, roll), Tickets: roll, Gates: gate.New(l, codes{}), Stamps: stamp.New(l),
 		Endpoints: book, Subscriptions: subscriptions, Engine: engine, Ledger: l, People: h.people, Apps: h.apps,
 		Erase: func(context.Context, int64, person.Address, audit.By) error { return nil }, PublicURL: "https://tickets.example", ClientAddr: web.Client, Version: "test", Log: logger,
 		Box: box, Streams: streams,

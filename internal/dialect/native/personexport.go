@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
@@ -32,7 +33,8 @@ type personExportJSON struct {
 	Tickets      []personTicketJSON      `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
 	Transfers    []personTransferJSON    `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
 	Stamps       []stampJSON             `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
-	Checkins     []personCheckinJSON     `json:"checkins" nullable:"false" doc:"By which they earn stamps; newest first, 1,000 at most."`
+	Checkins     []checkinJSON           `json:"checkins" nullable:"false" doc:"Of tickets that they hold; newest first, 1,000 at most."`
+	Visits       []personVisitJSON       `json:"visits" nullable:"false" doc:"That count for stamps; newest first, 1,000 at most."`
 	Holds        []holdJSON              `json:"holds" nullable:"false" doc:"That they placed; newest first, 1,000 at most."`
 	Messages     []personMessageJSON     `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants       []grantJSON             `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
@@ -86,12 +88,12 @@ type personTransferJSON struct {
 	EndedAt   *string              `json:"endedAt" format:"date-time"`
 }
 
-type personCheckinJSON struct {
-	ID       string `json:"id"`
-	TicketID string `json:"ticketId"`
-	EventID  string `json:"eventId"`
-	At       string `json:"at" format:"date-time"`
-	Undone   bool   `json:"undone"`
+type personVisitJSON struct {
+	CheckinID string `json:"checkinId"`
+	TicketID  string `json:"ticketId"`
+	EventID   string `json:"eventId"`
+	At        string `json:"at" format:"date-time"`
+	Undone    bool   `json:"undone"`
 }
 
 type personMessageJSON struct {
@@ -136,12 +138,12 @@ type personAuditJSON struct {
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
-		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []personCheckinJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
+		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []checkinJSON{}, Visits: []personVisitJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Received: []personReceivedJSON{}, DevEndpoints: []personDevEndpointJSON{}, Audit: []personAuditJSON{},
 		Incomplete: []string{},
 	}
 	steps := []func(context.Context, int64, someone, *personExportJSON) error{
-		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportMessages, a.exportReceived,
+		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportVisits, a.exportMessages, a.exportReceived,
 	}
 	if s.user.No != 0 && s.chose {
 		steps = append(steps, a.exportAccount, a.exportHolds, a.exportGrants, a.exportTokens, a.exportDevEndpoints, a.exportAudit)
@@ -235,13 +237,29 @@ func (a *API) exportStamps(ctx context.Context, o int64, s someone, j *personExp
 }
 
 func (a *API) exportCheckins(ctx context.Context, o int64, s someone, j *personExportJSON) error {
-	all, err := stamp.Visits(a.DB.Read(ctx), o, s.address, exportMost+1)
+	held, err := ticket.Of(a.DB.Read(ctx), o, s.address)
+	if err != nil {
+		return err
+	}
+	all, err := gate.Of(a.DB.Read(ctx), o, held, exportMost+1)
 	if len(all) > exportMost {
 		all = all[:exportMost]
 		j.Incomplete = append(j.Incomplete, "checkins")
 	}
+	for _, c := range all {
+		j.Checkins = append(j.Checkins, newCheckin(c, nil))
+	}
+	return err
+}
+
+func (a *API) exportVisits(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	all, err := stamp.Visits(a.DB.Read(ctx), o, s.address, exportMost+1)
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "visits")
+	}
 	for _, v := range all {
-		j.Checkins = append(j.Checkins, personCheckinJSON{string(v.CheckinID), string(v.TicketID), string(v.EventID), instant(v.At), v.Undone})
+		j.Visits = append(j.Visits, personVisitJSON{string(v.CheckinID), string(v.TicketID), string(v.EventID), instant(v.At), v.Undone})
 	}
 	return err
 }

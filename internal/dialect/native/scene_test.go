@@ -112,14 +112,20 @@ func makers() map[string]func(s *scene) string {
 			}).text("id")
 		},
 		"passport/user": func(s *scene) string { return string(s.someone(org.Member).ID) },
-		"tickets/ticketId": func(s *scene) string {
-			return s.must(200, "GET", "/api/v1/tickets?orderId="+s.object("orders/orderId"), nil).text("data.0.id")
-		},
 		"ticket-keys/publicKey": func(s *scene) string {
 			former := s.must(200, "GET", "/api/v1/ticket-keys", nil).text("data.0.publicKey")
 			s.must(201, "POST", "/api/v1/ticket-keys/rotate", nil)
 			return former
 		},
+		"tickets/ticketId": func(s *scene) string { return s.ticketsOf(s.object("orders/orderId"))[0] },
+		"checkin/checkinId": func(s *scene) string {
+			return s.create("/api/v1/checkin", map[string]any{"ticketId": s.object("tickets/ticketId"), "note": private}, "checkin.id")
+		},
+		"checkin-lists/listId": func(s *scene) string {
+			return s.create("/api/v1/checkin-lists", map[string]any{"eventId": s.object("events/eventId"), "name": s.name()}, "id")
+		},
+		"gates/gateId":     func(s *scene) string { return s.create("/api/v1/gates", map[string]any{"name": s.name()}, "id") },
+		"devices/deviceId": func(s *scene) string { return s.create("/api/v1/devices", map[string]any{"name": s.name()}, "id") },
 		"invitations/linkId": func(s *scene) string {
 			return s.create("/api/v1/invitations", map[string]any{"email": s.email(), "role": "staff"}, "id")
 		},
@@ -181,6 +187,25 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/ticket-keys/rotate":             nothing,
 	"POST /api/v1/ticket-keys/{publicKey}/retire": nothing,
 	"PATCH /api/v1/events/{eventId}/ticket-codes": func(*scene) any { return map[string]any{"rotatingCodes": true, "stepSeconds": 15} },
+	"POST /api/v1/checkin/scan": func(s *scene) any {
+		return map[string]any{"code": s.object("tickets/ticketId"), "eventId": s.object("events/eventId")}
+	},
+	"POST /api/v1/checkin": func(s *scene) any {
+		return map[string]any{"ticketId": s.object("tickets/ticketId"), "eventId": s.object("events/eventId")}
+	},
+	"POST /api/v1/checkin/upload": func(s *scene) any {
+		s.n++
+		return map[string]any{"scans": []any{map[string]any{"seq": s.n, "code": "nobody's", "scannedAt": "2037-08-14T18:00:00Z"}}}
+	},
+	"PATCH /api/v1/checkin/{checkinId}": func(*scene) any { return map[string]any{"note": "seen"} },
+	"POST /api/v1/checkin-lists": func(s *scene) any {
+		return map[string]any{"eventId": s.object("events/eventId"), "name": "Balcony", "policy": "reentry"}
+	},
+	"PATCH /api/v1/checkin-lists/{listId}": func(*scene) any { return map[string]any{"name": "Stalls"} },
+	"POST /api/v1/gates":                   func(s *scene) any { s.n++; return map[string]any{"name": fmt.Sprintf("Gate %d", s.n)} },
+	"PATCH /api/v1/gates/{gateId}":         func(s *scene) any { s.n++; return map[string]any{"name": fmt.Sprintf("Gate %d", s.n)} },
+	"POST /api/v1/devices":                 func(*scene) any { return map[string]any{"name": "Scanner"} },
+	"PATCH /api/v1/devices/{deviceId}":     func(*scene) any { return map[string]any{"name": "Other scanner"} },
 	"POST /api/v1/invitations": func(s *scene) any {
 		s.n++
 		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}
@@ -191,9 +216,12 @@ func nothing(*scene) any { return nil }
 
 // queries are what routes ask for in the query.
 var queries = map[string]func(s *scene) string{
-	"GET /api/v1/inventory": func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
-	"GET /api/events":       func(s *scene) string { return "?user_id=" + s.object("dev-endpoints/id") },
-	"GET /api/v1/people":    func(*scene) string { return "?email=somebody@example.net" },
+	"GET /api/v1/inventory":         func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
+	"GET /api/events":               func(s *scene) string { return "?user_id=" + s.object("dev-endpoints/id") },
+	"GET /api/v1/people":            func(*scene) string { return "?email=somebody@example.net" },
+	"GET /api/v1/checkin/search":    func(s *scene) string { return "?q=nobody&eventId=" + s.object("events/eventId") },
+	"GET /api/v1/checkin/conflicts": func(s *scene) string { return "?event_id=" + s.object("events/eventId") },
+	"GET /api/v1/checkin/bundle":    func(s *scene) string { return "?eventId=" + s.object("events/eventId") },
 }
 
 // befores are what has to be done before a route has something to answer.
@@ -336,6 +364,8 @@ func (w who) refusal(p native.Permission) string {
 		return "insufficient_role"
 	case p.Path == "/api/v1/profile" && !w.person():
 		return "person_only"
+	case p.Path == "/api/v1/checkin/search" && w.app():
+		return "staff_only"
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
@@ -61,6 +62,8 @@ func (d *Dialect) told(f *fact.Fact) (name string, data []byte, err error) {
 		data, err = soldOutData(f)
 	case awarded:
 		data, err = stampData(f)
+	case completed:
+		data, err = completedData(f)
 	case test:
 		data, err = testData(f)
 	default:
@@ -217,6 +220,20 @@ func stampData(f *fact.Fact) ([]byte, error) {
 		EventID     id.Event     `json:"event_id,omitempty"`
 		AwardedAt   fact.Instant `json:"awarded_at"`
 	}{s.StampID, s.StampTypeID, s.Name, s.Collection, s.EventID, s.AwardedAt})
+}
+
+func completedData(f *fact.Fact) ([]byte, error) {
+	var s gate.Snapshot
+	if err := json.Unmarshal(f.Data, &s); err != nil {
+		return nil, err
+	}
+	return house.Encode(struct {
+		CheckinID   id.Checkin   `json:"checkin_id"`
+		TicketID    id.Ticket    `json:"ticket_id"`
+		EventID     id.Event     `json:"event_id"`
+		CheckedInAt fact.Instant `json:"checked_in_at"`
+		Gate        string       `json:"gate,omitempty"`
+	}{s.CheckinID, s.TicketID, s.EventID, s.At, s.Gate})
 }
 
 func testData(f *fact.Fact) ([]byte, error) {

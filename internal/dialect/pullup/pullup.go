@@ -1,8 +1,7 @@
 // Package pullup tells of events in the vocabulary of the native API for live events: {id, event, created_at, data}, snake_case inside, with the
 // HMAC of the body in x-pullup-signature.
 //
-// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. Five of the six have
-// facts behind them now:
+// A [Dialect] carries the six events that the specification names, and an organisation's own messages by their own names. The six are:
 //
 //   - ticket.purchased when a ticket becomes valid, one for each ticket: data is {ticket_id, order_id, event_id, tier, section, row, seat, place, places,
 //     quantity, price, status}. It is place number "place" of the "places" that its order has; the tier is the section's name, the quantity is 1, and
@@ -13,11 +12,12 @@
 //     that has become empty is absent there. When seats come back to an exhausted event, the change is number_of_seats, which is a field
 //     only then. A deleted event has the status "deleted".
 //   - event.soldout when nothing is left and nothing is held: data is {event_id, capacity, sold}.
+//   - checkin.completed when a ticket was admitted for the first time on a check-in list: data is {checkin_id, ticket_id, event_id, checked_in_at, gate}. Who
+//     comes in again after they left, and an earlier entry that comes to light later, are not told. There is no user_id: facts know no person.
 //   - stamp.awarded when somebody earned a stamp or was given it: data is {stamp_id, stamp_type_id, name, collection, event_id, awarded_at}. event_id is absent
 //     where it was awarded for no event. That a stamp was taken away is not told; given again, it is told again.
 //
-// checkin.completed may be subscribed to already; nothing leads to it yet. The event
-// "test" is what an endpoint's owner can ask for.
+// The event "test" is what an endpoint's owner can ask for.
 //
 // "id" is the fact's id, by which a receiver knows what it has handled, since nothing but the body is signed. "created_at" is the fact's instant.
 // There is no personal data in any of these; a message's data is the organisation's own and goes out byte for byte as it came in.
@@ -39,13 +39,14 @@ type Dialect struct{}
 // New makes the dialect.
 func New() *Dialect { return &Dialect{} }
 
-// The names of the specification's "6 event types" that something leads to, and the test event's.
+// The names of the specification's "6 event types", and the test event's.
 const (
 	purchased = "ticket.purchased"
 	cancelled = "ticket.cancelled"
 	updated   = "event.updated"
 	soldOut   = "event.soldout"
 	awarded   = "stamp.awarded"
+	completed = "checkin.completed"
 	test      = "test"
 )
 
@@ -66,6 +67,8 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 		return cancelled, true
 	case fact.StampAwarded:
 		return awarded, true
+	case fact.CheckinAdmitted:
+		return completed, true
 	case fact.EndpointPinged:
 		return test, true
 	}
@@ -74,7 +77,7 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 
 // Events lists the specification's six events and the test event.
 func (*Dialect) Events() []string {
-	return []string{purchased, cancelled, "checkin.completed", updated, soldOut, awarded, test}
+	return []string{purchased, cancelled, completed, updated, soldOut, awarded, test}
 }
 
 // OwnMessages is true.
