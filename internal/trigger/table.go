@@ -30,6 +30,31 @@ var (
 	}}
 )
 
+// The steps of a ticket that was sold, and of stamps.
+var (
+	itsTicket = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets?orderId={order}", id: "data.0.id"}
+	itsCode   = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets/{ticket}", keep: map[string]string{"code": "code"}}
+	anOffer   = ticketStep("transfer", object{"email": "trigger.friend@example.com"})
+	aStamp    = step{set: "stamp", path: "/api/v1/stamps", id: "id", body: object{
+		"name": "Trigger Stamp {nonce}", "collection": "Trigger", "rule": object{"on": "manual"},
+	}}
+	anAward = step{set: "award", path: "/api/v1/stamps/{stamp}/award", id: "id", body: object{"email": "trigger@example.com"}}
+)
+
+// ticketStep does something with the ticket.
+func ticketStep(what string, body object) step {
+	st := step{made: what, path: "/api/v1/tickets/{ticket}/" + what, body: body}
+	if body != nil {
+		st.set = what
+	}
+	return st
+}
+
+// answered is what becomes of an offer.
+func answered(action string) step {
+	return step{made: action, path: "/api/v1/tickets/{ticket}/transfer", body: object{"action": action}}
+}
+
 // anEvent makes a live event a month from now, which is in the future whenever it is looked at.
 func anEvent(over object) step {
 	start := time.Now().UTC().AddDate(0, 1, 0)
@@ -66,13 +91,18 @@ func Table() []Event {
 	issue := after(sold, step{set: "issue", path: "/api/v1/orders/{order}/issue", body: object{"reason": "The barcodes do not scan."}})
 	refund := after(delivered, step{set: "refund", path: "/api/v1/orders/{order}/refund", body: object{"reason": "Trigger"}})
 	cancelled := after(sold, move("cancelled"))
+	held := after(sold, itsTicket)
+	voided := after(held, ticketStep("cancel", nil))
+	offered := after(held, anOffer)
+	awarded := []step{aStamp, anAward}
 	later := time.Now().UTC().AddDate(0, 2, 0).Format("2006-01-02") + "T20:00:00"
 
 	return []Event{
 		{"ticket.purchased", pullup, "a ticket is sold", sold},
-		{"ticket.cancelled", pullup, "a ticket is sold and its order cancelled", cancelled},
+		{"ticket.cancelled", pullup, "a ticket is sold and cancelled", voided},
 		{"event.updated", pullup, "an event gets a description", changed},
 		{"event.soldout", pullup, "the only seat of an event is sold", soldOut},
+		{"stamp.awarded", []string{"cloudevents", "pullup", "standard"}, "a stamp is awarded by hand", awarded},
 
 		{"order.confirmed", orders, "an order is placed", sold},
 		{"order.accepted", orders, "an order is placed and accepted", after(sold, move("accepted"))},
@@ -94,7 +124,17 @@ func Table() []Event {
 		{"order.issue_raised", native, "an order is placed and has an issue", issue},
 		{"refund.completed", native, "an order is fulfilled and refunded", refund},
 		{"ticket.issued", native, "a ticket is sold", sold},
-		{"ticket.voided", native, "a ticket is sold and its order cancelled", cancelled},
+		{"ticket.voided", native, "a ticket is sold and cancelled", voided},
+		{"ticket.transfer_offered", native, "a ticket is offered to somebody else", offered},
+		{"ticket.transferred", native, "a ticket is offered to somebody else, who accepts it", after(offered, answered("accept"))},
+		{"ticket.transfer_declined", native, "a ticket is offered to somebody else, who declines it", after(offered, answered("decline"))},
+		{"ticket.transfer_revoked", native, "a ticket is offered to somebody else, and the offer revoked", after(offered, answered("revoke"))},
+		{"ticket.blocked", native, "a ticket is sold and blocked", after(held, ticketStep("block", nil))},
+		{"ticket.unblocked", native, "a ticket is blocked and unblocked", after(held, ticketStep("block", nil), ticketStep("unblock", nil))},
+		{"ticket.changed", native, "a ticket gets another name on it", after(held,
+			step{set: "change", method: http.MethodPatch, path: "/api/v1/tickets/{ticket}", body: object{"holder": object{"name": "Trigger Guest"}}})},
+		{"stamp.revoked", native, "a stamp is awarded and taken away", after(awarded,
+			step{made: "revocation", method: http.MethodDelete, path: "/api/v1/stamps/awarded/{award}"})},
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *server) Call(_ context.Context, method, path string, body, answer any) 
 	if s.fail != nil && len(s.calls) > 2 {
 		return s.fail
 	}
-	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"}}`)
+	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"},"id":"id_1","data":[{"id":"tkt_1"}],"code":"SD1:1"}`)
 	return nil
 }
 
