@@ -30,14 +30,14 @@ var (
 	}}
 )
 
-// The steps of a ticket that was sold, and of stamps.
+// The steps of tickets that were sold, of holds and of stamps.
 var (
 	itsTicket = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets?orderId={order}", id: "data.0.id"}
-	itsCode   = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets/{ticket}", keep: map[string]string{"code": "code"}}
 	anOffer   = ticketStep("transfer", object{"email": "trigger.friend@example.com"})
 	aStamp    = step{set: "stamp", path: "/api/v1/stamps", id: "id", body: object{
 		"name": "Trigger Stamp {nonce}", "collection": "Trigger", "rule": object{"on": "manual"},
 	}}
+	aHold   = step{set: "hold", path: "/api/v1/holds", id: "id", body: object{"eventId": "{event}", "listingId": "{listing}", "quantity": 1}}
 	anAward = step{set: "award", path: "/api/v1/stamps/{stamp}/award", id: "id", body: object{"email": "trigger@example.com"}}
 )
 
@@ -121,6 +121,9 @@ func Table() []Event {
 			step{set: "change", method: http.MethodPatch, path: "/api/v1/inventory/{listing}", body: object{"price": "30.00"}})},
 		{"pool.exhausted", native, "the only seat of an event is sold", soldOut},
 		{"pool.reopened", native, "the only seat of an event is sold and comes back", after(soldOut, move("cancelled"))},
+		{"hold.placed", native, "a place is held", after(listed, aHold)},
+		{"hold.released", native, "a place is held and given back", after(listed, aHold,
+			step{made: "release", method: http.MethodDelete, path: "/api/v1/holds/{hold}"})},
 		{"order.issue_raised", native, "an order is placed and has an issue", issue},
 		{"refund.completed", native, "an order is fulfilled and refunded", refund},
 		{"ticket.issued", native, "a ticket is sold", sold},
