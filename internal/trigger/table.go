@@ -33,6 +33,8 @@ var (
 // The steps of tickets that were sold, of holds and of stamps.
 var (
 	itsTicket = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets?orderId={order}", id: "data.0.id"}
+	itsCode   = step{made: "ticket", method: http.MethodGet, path: "/api/v1/tickets/{ticket}", keep: map[string]string{"code": "code"}}
+	aScan     = scan("scan", "checked_in")
 	anOffer   = ticketStep("transfer", object{"email": "trigger.friend@example.com"})
 	aStamp    = step{set: "stamp", path: "/api/v1/stamps", id: "id", body: object{
 		"name": "Trigger Stamp {nonce}", "collection": "Trigger", "rule": object{"on": "manual"},
@@ -48,6 +50,13 @@ func ticketStep(what string, body object) step {
 		st.set = what
 	}
 	return st
+}
+
+// scan scans the ticket's code at the door.
+func scan(set, want string) step {
+	return step{
+		set: set, path: "/api/v1/checkin/scan", body: object{"code": "{code}", "eventId": "{event}"}, id: "checkin.id", want: map[string]string{"status": want},
+	}
 }
 
 // answered is what becomes of an offer.
@@ -95,6 +104,7 @@ func Table() []Event {
 	voided := after(held, ticketStep("cancel", nil))
 	offered := after(held, anOffer)
 	awarded := []step{aStamp, anAward}
+	scanned := after(held, itsCode, aScan)
 	later := time.Now().UTC().AddDate(0, 2, 0).Format("2006-01-02") + "T20:00:00"
 
 	return []Event{
@@ -102,6 +112,7 @@ func Table() []Event {
 		{"ticket.cancelled", pullup, "a ticket is sold and cancelled", voided},
 		{"event.updated", pullup, "an event gets a description", changed},
 		{"event.soldout", pullup, "the only seat of an event is sold", soldOut},
+		{"checkin.completed", pullup, "a ticket is sold and scanned at the door", scanned},
 		{"stamp.awarded", []string{"cloudevents", "pullup", "standard"}, "a stamp is awarded by hand", awarded},
 
 		{"order.confirmed", orders, "an order is placed", sold},
@@ -136,6 +147,10 @@ func Table() []Event {
 		{"ticket.unblocked", native, "a ticket is blocked and unblocked", after(held, ticketStep("block", nil), ticketStep("unblock", nil))},
 		{"ticket.changed", native, "a ticket gets another name on it", after(held,
 			step{set: "change", method: http.MethodPatch, path: "/api/v1/tickets/{ticket}", body: object{"holder": object{"name": "Trigger Guest"}}})},
+		{"checkin.admitted", native, "a ticket is sold and scanned at the door", scanned},
+		{"checkin.denied", native, "a ticket is scanned twice", after(scanned, scan("again", "already_checked_in"))},
+		{"checkin.undone", native, "a ticket is scanned and the check-in undone", after(scanned,
+			step{made: "undo", method: http.MethodDelete, path: "/api/v1/checkin/{scan}"})},
 		{"stamp.revoked", native, "a stamp is awarded and taken away", after(awarded,
 			step{made: "revocation", method: http.MethodDelete, path: "/api/v1/stamps/awarded/{award}"})},
 	}

@@ -33,8 +33,17 @@ func (s *server) Call(_ context.Context, method, path string, body, answer any) 
 	if s.fail != nil && len(s.calls) > 2 {
 		return s.fail
 	}
-	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"},"id":"id_1","data":[{"id":"tkt_1"}],"code":"SD1:1"}`)
+	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"},"id":"id_1","data":[{"id":"tkt_1"}],"code":"SD1:1","checkin":{"id":"chk_1"},"status":%q}`, scanned(s.calls))
 	return nil
+}
+
+// scanned is how the last call is answered when it is a scan.
+func scanned(calls []string) string {
+	const scan = "POST /api/v1/checkin/scan"
+	if first := slices.Index(calls, scan); first >= 0 && first < len(calls)-1 && calls[len(calls)-1] == scan {
+		return "already_checked_in"
+	}
+	return "checked_in"
 }
 
 func do(t *testing.T, s trigger.Server, event string, sets ...string) (made []trigger.Made, err error) {
