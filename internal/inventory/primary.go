@@ -119,7 +119,7 @@ func loadPrimary(q db.Querier, org, eventNo int64) (*primary, error) {
 	if p.pools, err = db.All(q, scanPool, selectPool+`WHERE org_id = $1 AND event_no = $2 ORDER BY pool_no`, org, eventNo); err != nil {
 		return nil, fmt.Errorf("load pools: %w", err)
 	}
-	p.types, err = db.All(q, scanType, `SELECT `+columns+`, t.face_value, t.per_customer, t.on_sale_at, t.off_sale_at, t.code
+	p.types, err = db.All(q, scanType, `SELECT `+columns+`, t.class, t.face_value, t.per_customer, t.on_sale_at, t.off_sale_at, t.code
 		FROM listings l JOIN ticket_types t ON t.listing_no = l.listing_no WHERE t.org_id = $1 AND t.event_no = $2 ORDER BY t.listing_no`, org, eventNo)
 	if err != nil {
 		return nil, fmt.Errorf("load ticket types: %w", err)
@@ -154,7 +154,7 @@ func scanPool(r db.Rows) (Pool, error) {
 func scanType(r db.Rows) (TicketType, error) {
 	var t TicketType
 	var face, on, off *int64
-	l, err := scanWith(r, &face, &t.PerCustomer, &on, &off, &t.Code)
+	l, err := scanWith(r, &t.Class, &face, &t.PerCustomer, &on, &off, &t.Code)
 	t.ID, t.Listing = l.Type, l
 	if face != nil {
 		t.FaceValue = &money.Amount{Minor: *face, Currency: l.Price.Currency}

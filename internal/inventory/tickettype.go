@@ -18,6 +18,7 @@ import (
 // TicketType is what an organisation sells itself for an event.
 type TicketType struct {
 	ID          id.TicketType
+	Class       int           // 1, 2, … of the event, and for good: what the codes of its tickets say, for doors that admit some kinds only
 	Listing     Listing       // its units, price and status; the section is the type's name, the version is the type's
 	FaceValue   *money.Amount // nil where it is not said
 	Pools       []string      // names of the pools that it draws on
@@ -112,7 +113,7 @@ func (s *Stock) CreateType(tx *db.Tx, org int64, in TypeInput) (TicketType, erro
 		}
 		t.Pools, t.draws = []string{own.Name}, []int64{own.No}
 	}
-	t.ID = id.NewTicketType()
+	t.ID, t.Class = id.NewTicketType(), was.nextClass()
 	l := &t.Listing
 	l.Type, l.ID, l.Version, l.CreatedAt, l.UpdatedAt = t.ID, id.NewListing(tx.Now()), 1, tx.Now(), tx.Now()
 	is.types = append(is.types, t)
@@ -207,6 +208,15 @@ func (t *TicketType) drawOn(f *problem.Fields, p *primary, names []string) {
 	}
 }
 
+// nextClass is the class of the next type.
+func (p *primary) nextClass() int {
+	last := 0
+	for _, t := range p.types {
+		last = max(last, t.Class)
+	}
+	return last + 1
+}
+
 // mayBeCalled makes sure that nothing else that is sold has the name.
 func (p *primary) mayBeCalled(t TicketType) error {
 	for _, other := range p.types {
@@ -233,8 +243,8 @@ func (t *TicketType) insert(tx *db.Tx, org int64) error {
 	if err := t.Listing.insert(tx, org); err != nil {
 		return err
 	}
-	err := tx.Later(`INSERT INTO ticket_types (listing_no, org_id, id, event_no, face_value, per_customer, on_sale_at, off_sale_at, code)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, t.Listing.No, org, t.ID, t.Listing.EventNo, t.faceMinor(), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code)
+	err := tx.Later(`INSERT INTO ticket_types (listing_no, org_id, id, event_no, class, face_value, per_customer, on_sale_at, off_sale_at, code)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.Listing.No, org, t.ID, t.Listing.EventNo, t.Class, t.faceMinor(), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code)
 	for n, pool := range t.draws {
 		if err == nil {
 			err = tx.Later(`INSERT INTO draws (listing_no, n, org_id, event_no, pool_no) VALUES ($1, $2, $3, $4, $5)`, t.Listing.No, n, org, t.Listing.EventNo, pool)

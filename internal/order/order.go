@@ -41,6 +41,7 @@ type Order struct {
 	Row            string
 	Seats          []string // nil where places are not numbered
 	Quantity       int
+	Class          int // of the ticket type that it was placed for, for its tickets; 0 for none, and once it is placed
 	UnitPrice      money.Amount
 	Total          money.Amount
 	Captured       money.Amount

@@ -59,6 +59,10 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 		return Order{}, nil, err
 	}
 
+	if pick.Type != nil {
+		o.Class = pick.Type.Class
+	}
+
 	// From here on things change.
 	n, err := tx.Numbers(1)
 	if err != nil {

@@ -35,7 +35,7 @@ func reserve(tx *db.Tx, org int64, o order.Order) ([]*fact.Fact, error) {
 		t := &all[i]
 		*t = Ticket{
 			No: o.No*perOrder + int64(i+1), OrderID: o.ID, Place: i + 1, Places: o.Quantity, EventNo: o.EventNo, EventID: o.EventID, Section: o.Section, Row: o.Row,
-			Price: o.UnitPrice, Validity: Reserved, Presence: Outside, Generation: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+			Price: o.UnitPrice, Validity: Reserved, Presence: Outside, Generation: 1, Class: o.Class, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 			Holder: Holder{Email: o.People.Customer.Email}, org: org, mark: int64(binary.BigEndian.Uint64(marks[8*i:])),
 		}
 		t.ID = numbered(t.No, t.mark)

@@ -34,12 +34,14 @@ CREATE TABLE ticket_types (
   org_id       BIGINT NOT NULL,
   id           TEXT NOT NULL,
   event_no     BIGINT NOT NULL,
+  class        BIGINT NOT NULL CHECK (class BETWEEN 1 AND 65535), -- 1, 2, … of the event: what its tickets' codes say
   face_value   BIGINT CHECK (face_value >= 0), -- in minor units of the listing's currency; NULL where it is not said
   per_customer BIGINT NOT NULL CHECK (per_customer >= 0), -- tickets in live orders of one address; 0 for no limit
   on_sale_at   BIGINT, -- NULL for the event's
   off_sale_at  BIGINT,
   code         TEXT NOT NULL, -- that a buyer has to know; empty for none
-  UNIQUE (org_id, id)
+  UNIQUE (org_id, id),
+  UNIQUE (event_no, class)
 );
 CREATE UNIQUE INDEX types_of_event ON ticket_types (event_no, listing_no);
 

@@ -80,6 +80,7 @@ type ticketJSON struct {
 	Seat          string        `json:"seat,omitempty" doc:"Where places are numbered."`
 	Place         int           `json:"place" doc:"1 to places: which of its order's places it is."`
 	Places        int           `json:"places"`
+	Class         int           `json:"class,omitempty" doc:"Of its ticket type; left out where it has none."`
 	Price         string        `json:"price" example:"75.00" doc:"Of this one ticket, a decimal."`
 	Currency      string        `json:"currency" doc:"ISO 4217."`
 	Status        ticket.Status `json:"status" enum:"reserved,valid,checked_in,blocked,void"`
@@ -100,7 +101,7 @@ type holderJSON struct {
 // showTicket shows a ticket as whoever asks may see it, without its codes.
 func (c *call) showTicket(t ticket.Ticket) ticketJSON {
 	j := ticketJSON{
-		ID: string(t.ID), EventID: string(t.EventID), OrderID: string(t.OrderID), Section: t.Section, Row: t.Row, Seat: t.Seat, Place: t.Place, Places: t.Places,
+		ID: string(t.ID), EventID: string(t.EventID), OrderID: string(t.OrderID), Section: t.Section, Row: t.Row, Seat: t.Seat, Place: t.Place, Places: t.Places, Class: t.Class,
 		Price: t.Price.String(), Currency: string(t.Price.Currency), Status: t.Status(), Generation: t.Generation, ValidFrom: maybe(t.ValidFrom),
 		ValidUntil: maybe(t.ValidUntil), Version: t.Version, CreatedAt: instant(t.CreatedAt), UpdatedAt: instant(t.UpdatedAt),
 	}

@@ -15,6 +15,7 @@ type ticketTypeJSON struct {
 	EventID       string   `json:"eventId"`
 	ListingID     string   `json:"listingId" doc:"By which it is in the inventory."`
 	Name          string   `json:"name"`
+	Class         int      `json:"class" doc:"1, 2, … of the event, and for good: check-in lists admit tickets by it, and their codes say it."`
 	Price         string   `json:"price" example:"75.00" doc:"Of one ticket, a decimal."`
 	Currency      string   `json:"currency" doc:"ISO 4217."`
 	FaceValue     string   `json:"faceValue,omitempty" doc:"A decimal."`
@@ -37,7 +38,7 @@ type ticketTypeJSON struct {
 func newTicketType(c *call, t inventory.TicketType) ticketTypeJSON {
 	l := t.Listing
 	j := ticketTypeJSON{
-		TicketTypeID: string(t.ID), EventID: string(l.EventID), ListingID: string(l.ID), Name: l.Section, Price: l.Price.String(), Currency: string(l.Price.Currency),
+		TicketTypeID: string(t.ID), EventID: string(l.EventID), ListingID: string(l.ID), Name: l.Section, Class: t.Class, Price: l.Price.String(), Currency: string(l.Price.Currency),
 		Pools: t.Pools, Quantity: l.Free(), TotalQuantity: l.Listed(), MinPerOrder: l.Least, MaxPerOrder: l.Most, PerCustomer: t.PerCustomer,
 		OnSaleAt: maybe(t.OnSaleAt), OffSaleAt: maybe(t.OffSaleAt), CodeRequired: t.Code != "", Status: string(l.Status), Version: l.Version,
 		CreatedAt: instant(l.CreatedAt), UpdatedAt: instant(l.UpdatedAt),
