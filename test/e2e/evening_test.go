@@ -53,7 +53,9 @@ func TestAnEveningFromTheSaleToTheStamp(t *testing.T) {
 		expect(t, h.await(t, "stamp.awarded", 1).Body, "data.stamp_type_id", kind, "data.event_id", ev)
 		passport := guest.Call(t, 200, "GET", "/api/v1/passport/me", nil)
 		expect(t, passport.Body, "total", 1, "stamps.0.name", "Was there", "collections.0.complete", true)
-		eventually(t, func() bool { return number(t, guest.Call(t, 200, "GET", "/api/v1/passport/me", nil).Body, "checkins.total") == 2 })
+		eventually(t, func() bool {
+			return number(t, guest.Call(t, 200, "GET", "/api/v1/passport/me", nil).Body, "checkins.total") == 2
+		})
 		guest.Call(t, 200, "GET", "/api/v1/passport/"+text(t, passport, "user"), nil)
 
 		o.Call(t, 200, "PATCH", "/api/v1/events/"+ev, body{"description": "With an encore."})
