@@ -12,12 +12,6 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 )
 
-// brief has leases that end while the queue is still being worked off.
-func brief(c *delivery.Config) {
-	c.Dialects = []delivery.Dialect{plain{timeout: 300 * time.Millisecond}}
-	c.Margin, c.Lease = 100*time.Millisecond, 800*time.Millisecond
-}
-
 // each of the ids once, as long as nothing is sent again.
 func assertOnce(t *testing.T, got []received, want int) {
 	t.Helper()
@@ -44,10 +38,13 @@ func (h *house) audited() {
 
 func TestQueueThatOutlastsItsLeaseIsSentOnce(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
-		h := open(t, d, func(c *delivery.Config) { brief(c); c.Workers = 2 })
-		r := receive(t, func(received) int { time.Sleep(50 * time.Millisecond); return 200 })
+		h := open(t, d, func(c *delivery.Config) {
+			c.Dialects = []delivery.Dialect{plain{timeout: 3 * time.Second}}
+			c.Margin, c.Lease, c.Workers = 100*time.Millisecond, 4*time.Second, 2
+		})
+		r := receive(t, func(received) int { time.Sleep(150 * time.Millisecond); return 200 })
 		e := h.subscribe(r.URL, endpoint.Options{})
-		const n = 80 // two seconds' work
+		const n = 80 // six seconds' work
 		h.publish("", slices.Collect(upTo(n))...)
 		h.settled(e, "delivered", n)
 		assertOnce(t, r.await(t, n), n)
