@@ -95,6 +95,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 			if x.Accepted == 0 || x.Publish == nil || x.Publish.Count != x.Accepted {
 				t.Errorf("%s: %d accepted, answers %+v", name, x.Accepted, x.Publish)
 			}
+			continue
 		}
 		if x.Sale != nil {
 			if x.Sale.Ordered == 0 || x.Sale.Oversold+x.Sale.Failed+x.Sale.Throttled+x.Sale.Other != 0 || x.Sale.Order == nil || (x.Part == "onsale") != (x.Sale.Hold != nil) {
