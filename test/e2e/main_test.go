@@ -1,5 +1,5 @@
 // Package e2e tests the built binary from the outside, as those who use it would: commands, HTTP, and webhooks that arrive. The tests
-// say what issue 2 and the specifications promise, and know nothing of how it is done.
+// say what the specifications promise, and know nothing of how it is done.
 //
 // Most tests share a server for each database (harness.OnStages) and make an organisation of their own on it; those that stop servers or
 // give them other flags have their own. Every answer of a shared server is held against the server's own OpenAPI document.
