@@ -39,7 +39,11 @@ var (
 	aStamp    = step{set: "stamp", path: "/api/v1/stamps", id: "id", body: object{
 		"name": "Trigger Stamp {nonce}", "collection": "Trigger", "rule": object{"on": "manual"},
 	}}
-	aHold   = step{set: "hold", path: "/api/v1/holds", id: "id", body: object{"eventId": "{event}", "listingId": "{listing}", "quantity": 1}}
+	aHold     = step{set: "hold", path: "/api/v1/holds", id: "id", body: object{"eventId": "{event}", "listingId": "{listing}", "quantity": 1}}
+	briefHold = step{set: "hold", path: "/api/v1/holds", id: "id", body: object{"eventId": "{event}", "listingId": "{listing}", "quantity": 1, "seconds": 1}}
+	reentry   = step{set: "list", path: "/api/v1/checkin-lists", id: "id", body: object{
+		"eventId": "{event}", "name": "Trigger Door", "default": true, "policy": "reentry",
+	}}
 	anAward = step{set: "award", path: "/api/v1/stamps/{stamp}/award", id: "id", body: object{"email": "trigger@example.com"}}
 )
 
@@ -57,6 +61,24 @@ func scan(set, want string) step {
 	return step{
 		set: set, path: "/api/v1/checkin/scan", body: object{"code": "{code}", "eventId": "{event}"}, id: "checkin.id", want: map[string]string{"status": want},
 	}
+}
+
+// scanOut scans it on the way out.
+func scanOut() step {
+	st := scan("exit", "checked_out")
+	st.body["direction"] = "exit"
+	return st
+}
+
+// upload brings two scans of the ticket, made by two gates that had no network.
+func upload() step {
+	first := time.Now().UTC().Add(-2 * time.Minute)
+	made := func(seq int, gate string, at time.Time) object {
+		return object{"seq": seq, "code": "{code}", "gate": gate, "scannedAt": at.Format(time.RFC3339)}
+	}
+	return step{set: "upload", path: "/api/v1/checkin/upload", body: object{
+		"deviceId": "Trigger {nonce}", "scans": []any{made(1, "North", first), made(2, "South", first.Add(time.Minute))},
+	}, id: "data.1.checkinId", want: map[string]string{"data.1.status": "conflict"}}
 }
 
 // answered is what becomes of an offer.
@@ -135,6 +157,7 @@ func Table() []Event {
 		{"hold.placed", native, "a place is held", after(listed, aHold)},
 		{"hold.released", native, "a place is held and given back", after(listed, aHold,
 			step{made: "release", method: http.MethodDelete, path: "/api/v1/holds/{hold}"})},
+		{"hold.expired", native, "a place is held for a second, and its time runs out", after(listed, briefHold)},
 		{"order.issue_raised", native, "an order is placed and has an issue", issue},
 		{"refund.completed", native, "an order is fulfilled and refunded", refund},
 		{"ticket.issued", native, "a ticket is sold", sold},
@@ -149,6 +172,9 @@ func Table() []Event {
 			step{set: "change", method: http.MethodPatch, path: "/api/v1/tickets/{ticket}", body: object{"holder": object{"name": "Trigger Guest"}}})},
 		{"checkin.admitted", native, "a ticket is sold and scanned at the door", scanned},
 		{"checkin.denied", native, "a ticket is scanned twice", after(scanned, scan("again", "already_checked_in"))},
+		{"checkin.exited", native, "a ticket is scanned on the way in, and on the way out", after(scanned, scanOut())},
+		{"checkin.readmitted", native, "somebody comes in, leaves, and comes in again", after(held, itsCode, reentry, aScan, scanOut(), scan("again", "checked_in"))},
+		{"checkin.conflict_offline", native, "two gates without a network have scanned the same ticket", after(held, itsCode, upload())},
 		{"checkin.undone", native, "a ticket is scanned and the check-in undone", after(scanned,
 			step{made: "undo", method: http.MethodDelete, path: "/api/v1/checkin/{scan}"})},
 		{"stamp.revoked", native, "a stamp is awarded and taken away", after(awarded,

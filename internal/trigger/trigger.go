@@ -181,14 +181,25 @@ func filled(body object, known map[string]string) object {
 	}
 	b := maps.Clone(body)
 	for name, v := range b {
-		switch v := v.(type) {
-		case string:
-			b[name] = filledText(v, known)
-		case object:
-			b[name] = filled(v, known)
-		}
+		b[name] = filledValue(v, known)
 	}
 	return b
+}
+
+func filledValue(v any, known map[string]string) any {
+	switch v := v.(type) {
+	case string:
+		return filledText(v, known)
+	case object:
+		return filled(v, known)
+	case []any:
+		all := make([]any, len(v))
+		for i, one := range v {
+			all[i] = filledValue(one, known)
+		}
+		return all
+	}
+	return v
 }
 
 func filledText(text string, known map[string]string) string {

@@ -20,6 +20,7 @@ type server struct {
 	calls  []string
 	bodies []map[string]any
 	fail   error // of the third call and those after it
+	inside bool  // somebody is
 }
 
 func (s *server) Call(_ context.Context, method, path string, body, answer any) error {
@@ -33,16 +34,23 @@ func (s *server) Call(_ context.Context, method, path string, body, answer any) 
 	if s.fail != nil && len(s.calls) > 2 {
 		return s.fail
 	}
-	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"},"id":"id_1","data":[{"id":"tkt_1"}],"code":"SD1:1","checkin":{"id":"chk_1"},"status":%q}`, scanned(s.calls))
+	*answer.(*json.RawMessage) = fmt.Appendf(nil, `{"eventId":"evn_1","listingId":"lst_1","order":{"orderId":"order_1"},"id":"id_1",
+		"data":[{"id":"tkt_1"},{"checkinId":"chk_2","status":"conflict"}],"code":"SD1:1","checkin":{"id":"chk_1"},"status":%q}`, s.scanned(b["direction"]))
 	return nil
 }
 
 // scanned is how the last call is answered when it is a scan.
-func scanned(calls []string) string {
-	const scan = "POST /api/v1/checkin/scan"
-	if first := slices.Index(calls, scan); first >= 0 && first < len(calls)-1 && calls[len(calls)-1] == scan {
+func (s *server) scanned(direction any) string {
+	switch {
+	case s.calls[len(s.calls)-1] != "POST /api/v1/checkin/scan":
+		return "active"
+	case direction == "exit":
+		s.inside = false
+		return "checked_out"
+	case s.inside:
 		return "already_checked_in"
 	}
+	s.inside = true
 	return "checked_in"
 }
 
