@@ -295,7 +295,7 @@ func (g *group) plain(at instant, jobs []*job) error {
 		return g.abandon(jobs[:i+1], errApart)
 	}
 	if err := g.s.commit(); err != nil {
-		if len(jobs) > 1 && g.s.usable() && !g.s.mustRetry(err) {
+		if (len(jobs) > 1 || g.s.taken(err)) && g.s.usable() && !g.s.mustRetry(err) {
 			err = fmt.Errorf("%w: %w", errApart, err)
 		}
 		return g.abandon(jobs, err)

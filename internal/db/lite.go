@@ -525,4 +525,6 @@ func (s *liteSession) mustRetry(err error) bool {
 	return errors.As(err, &e) && (e.Code()&0xff == busy || e.Code()&0xff == locked)
 }
 
+func (s *liteSession) taken(error) bool { return false } // nobody else writes meanwhile
+
 func (s *liteSession) usable() bool { return !s.broke }

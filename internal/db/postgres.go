@@ -431,6 +431,11 @@ func (s *pgSession) mustRetry(err error) bool {
 	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 }
 
+func (s *pgSession) taken(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "23505"
+}
+
 func (s *pgSession) usable() bool { return !s.broke && !s.c.Conn().IsClosed() }
 
 func (p *postgres) backup(context.Context, string) error {

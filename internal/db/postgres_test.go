@@ -99,3 +99,42 @@ func TestRowsAreLockedForUpdate(t *testing.T) {
 		}
 	})
 }
+
+// Whoever looked for a row and found none, while another node put it there, finds it in a second run.
+func TestWhatAnotherNodeInsertedMeanwhileIsSeen(t *testing.T) {
+	d, c := onPostgres(t)
+	other := dbtest.Open(t, c)
+	if err := d.WriteAlone(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Exec("CREATE TABLE seats (seat TEXT PRIMARY KEY, who TEXT NOT NULL)")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	take := func(tx *db.Tx, who string) error {
+		return tx.Later("INSERT INTO seats (seat, who) VALUES ('A1', $1)", who)
+	}
+	runs, who := 0, ""
+	err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+		runs++
+		all, err := db.All(tx, db.Value[string], "SELECT who FROM seats")
+		if err != nil {
+			return err
+		}
+		if len(all) > 0 {
+			who = all[0]
+			return nil
+		}
+		if err := other.Write(context.Background(), "", func(tx *db.Tx) error { return take(tx, "the other") }); err != nil {
+			return err
+		}
+		return take(tx, "this")
+	})
+	if err != nil || runs != 2 || who != "the other" {
+		t.Errorf("Write = %v after %d runs, found %q; want the other's row in the second", err, runs, who)
+	}
+	// What is taken in every run is an error.
+	runs = 0
+	if err := d.Write(t.Context(), "", func(tx *db.Tx) error { runs++; return take(tx, "this") }); err == nil || runs != 2 {
+		t.Errorf("Write = %v after %d runs, want an error after two", err, runs)
+	}
+}

@@ -64,6 +64,8 @@ type session interface {
 	rollback()
 	// mustRetry tells whether the error is a conflict with another transaction that a second run may not meet.
 	mustRetry(error) bool
+	// taken tells whether the error is that of a row whose key another has. When that came about meanwhile, a second run sees who has it.
+	taken(error) bool
 	// usable tells whether the transaction is still open and takes statements after an error.
 	usable() bool
 }
