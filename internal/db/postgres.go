@@ -81,8 +81,12 @@ func (p *postgres) text(sql string) string {
 	}
 	t := lists.ReplaceAllStringFunc(locks.Replace(sql), func(list string) string {
 		m := lists.FindStringSubmatch(list)
-		typ := map[string]string{"ints": "bigint", "texts": "text"}[m[1]]
-		return "(SELECT v::" + typ + " FROM json_array_elements_text(" + m[2] + "::json) AS v)"
+		typ := map[string]string{"ints": "bigint", "texts": "text"}[m[2]]
+		all := "(SELECT v::" + typ + " FROM json_array_elements_text(" + m[3] + "::json) AS v)"
+		if m[1] != "" { // as an array it is looked up in an index value by value; IN would be planned as a join
+			return "= ANY (ARRAY" + all + ")"
+		}
+		return all
 	})
 	p.texts.Store(sql, t)
 	return t

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// lists are the two forms in which a parameter holds a list as JSON text: ints($1) and texts($1), to be used after IN.
-var lists = regexp.MustCompile(`\b(ints|texts)\((\$\d+)\)`)
+// lists are the two forms in which a parameter holds a list as JSON text: ints($1) and texts($1), to be used after IN, or as a table.
+var lists = regexp.MustCompile(`\b(IN )?(ints|texts)\((\$\d+)\)`)
 
 var parameter = regexp.MustCompile(`\$[1-9][0-9]*`)
 
@@ -17,7 +17,7 @@ var parameter = regexp.MustCompile(`\$[1-9][0-9]*`)
 func numbered(sql string) (text string, params int) {
 	var b strings.Builder
 	for code, rest := range pieces(sql) {
-		code = lists.ReplaceAllString(code, "(SELECT value FROM json_each($2))")
+		code = lists.ReplaceAllString(code, "$1(SELECT value FROM json_each($3))")
 		b.WriteString(parameter.ReplaceAllStringFunc(code, func(p string) string {
 			n, _ := strconv.Atoi(p[1:])
 			params = max(params, n)

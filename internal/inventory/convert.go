@@ -22,8 +22,8 @@ type knownHold struct {
 	id  id.Hold
 }
 
-// mostExpected is how many holds are looked up at once, about as many as can be asked for in one transaction.
-const mostExpected = 512
+// mostExpected bounds how many holds are looked up at once.
+const mostExpected = 2048
 
 // Expect says that a hold is about to be converted. Whoever is the first in a transaction to look for one then finds all that are expected, so that of
 // a rush that shares it not everyone has to look. Nothing else depends on it.
@@ -31,25 +31,28 @@ func (s *Stock) Expect(org int64, hold id.Hold) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.expected) >= mostExpected {
-		clear(s.expected) // some were never asked for
+		clear(s.expected) // of some, the request went no further
 	}
 	s.expected[expectedHold{org, hold}] = true
 }
 
 // lookUp loads a hold of an event that this transaction has locked, and with it those that are expected.
 func (s *Stock) lookUp(tx *db.Tx, org int64, ev event.Event, hold id.Hold) (Hold, error) {
-	if h, ok := tx.Known(knownHold{org, hold}); ok {
-		return h.(Hold), nil
-	}
+	h, known := tx.Known(knownHold{org, hold})
 	ids := []id.Hold{hold}
 	s.mu.Lock()
-	for e := range s.expected {
-		if e.org == org && e.id != hold {
-			ids = append(ids, e.id)
+	delete(s.expected, expectedHold{org, hold}) // the others wait, in this transaction or in one to come
+	if !known {
+		for e := range s.expected {
+			if e.org == org {
+				ids = append(ids, e.id)
+			}
 		}
 	}
-	clear(s.expected)
 	s.mu.Unlock()
+	if known {
+		return h.(Hold), nil
+	}
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return Hold{}, err

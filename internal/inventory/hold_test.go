@@ -284,3 +284,34 @@ func TestAHoldForgetsWhoseItWas(t *testing.T) {
 		s.audit(t)
 	})
 }
+
+// TestExpectedHoldsAreLookedUpTogether converts one of three holds that are expected, and then, in another transaction as under load, the next: whoever is the
+// first in a transaction looks up all that still wait, for those behind it.
+func TestExpectedHoldsAreLookedUpTogether(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		s.event("E")
+		l := s.mustCreate(inventory.Input{Quantity: 3})
+		holds := []inventory.Hold{s.mustHold(l, 1), s.mustHold(l, 1), s.mustHold(l, 1)}
+		for _, h := range holds {
+			s.stock.Expect(house, h.ID)
+		}
+		for i, h := range holds {
+			s.write(t, func(tx *db.Tx) error {
+				ev, err := event.Lock(tx, house, h.EventID)
+				if err != nil {
+					return err
+				}
+				if _, err := s.stock.PickHeld(tx, house, ev, h.ID, ""); err != nil {
+					return err
+				}
+				for k, other := range holds {
+					if got, want := inventory.KnowsHold(tx, house, other.ID), k >= i; got != want {
+						t.Errorf("in the transaction of hold %d, hold %d is known: %v, want %v", i, k, got, want)
+					}
+				}
+				return nil
+			})
+		}
+	})
+}
