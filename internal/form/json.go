@@ -89,7 +89,7 @@ func escaped(digits []byte) rune {
 type parser struct {
 	decoder *json.Decoder
 	rename  func(string) string // nil for as it is
-	path    []string // of names and indexes, to say where something is wrong
+	path    []string            // of names and indexes, to say where something is wrong
 }
 
 func (p *parser) value(depth int) (any, error) {
