@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/stubhub"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/live"
@@ -152,6 +153,10 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 		People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, Offered: f.pages.Offered,
 		ClientAddr: web.Client, Version: Version(), Log: c.Log,
 		Box: c.Box, Streams: f.streams,
+	})
+	stubhub.New(server.Mux(), stubhub.Config{
+		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Calendar: c.Events, Stock: c.Stock, Book: c.Orders,
+		Endpoints: c.Endpoints, PublicURL: url, Log: c.Log,
 	})
 	return f, nil
 }

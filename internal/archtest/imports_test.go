@@ -22,7 +22,7 @@ var house = []group{
 	{name: "leaves", packages: "id money problem fact scope seal person", may: "leaves"},
 	{name: "store", packages: "db ledger audit", may: "leaves store"},
 	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/apple pass/google stamp", may: "leaves store trade public"},
-	{name: "doors", packages: "access proof oauth idempotency", may: "leaves store doors"},
+	{name: "doors", packages: "access proof oauth idempotency form", may: "leaves store doors"},
 	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail", may: "leaves store traffic public"},
 	{name: "vocabulary", packages: "dialect/house", may: "leaves store trade traffic public"},
 	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/stubhub dialect/ethpass dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},

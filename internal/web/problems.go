@@ -36,14 +36,10 @@ type document struct {
 // Render returns the answer to a request that failed with err. A [problem.Error] is shown; the errors that reading a body ends with are
 // understood; all else is logged in full and shown as an internal error with the request's id.
 func (p Problems) Render(r *http.Request, err error) (status int, header http.Header, body []byte) {
-	shown := problem.As(err)
-	if shown == nil {
-		shown = understood(r, err)
-	}
+	shown := p.Shown(r, err)
 	d := document{Type: "about:blank", RequestID: RequestID(r.Context())}
 	header = http.Header{"Content-Type": {"application/problem+json"}, "Cache-Control": {"no-store"}}
 	if shown == nil {
-		p.logger().ErrorContext(r.Context(), "request failed", "request_id", d.RequestID, "method", r.Method, "path", discreet(r), "error", err)
 		d.Status, d.Code = http.StatusInternalServerError, "internal"
 		d.Detail = "Something went wrong on our side. Try again; if it stays, tell the operator the requestId."
 	} else {
@@ -52,6 +48,18 @@ func (p Problems) Render(r *http.Request, err error) (status int, header http.He
 	}
 	d.Title = http.StatusText(d.Status)
 	return d.Status, header, encode(d)
+}
+
+// Shown returns what of err may be shown, for faces with error bodies of their own: a [problem.Error], or nil for an internal error, which it logs in full.
+func (p Problems) Shown(r *http.Request, err error) *problem.Error {
+	shown := problem.As(err)
+	if shown == nil {
+		shown = understood(r, err)
+	}
+	if shown == nil {
+		p.logger().ErrorContext(r.Context(), "request failed", "request_id", RequestID(r.Context()), "method", r.Method, "path", discreet(r), "error", err)
+	}
+	return shown
 }
 
 // Write answers the request with err.

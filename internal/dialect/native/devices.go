@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/form"
 	"github.com/stagedoorhq/stagedoor/internal/gate"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 )
@@ -180,13 +181,13 @@ func (a *API) enterUnknown(ctx huma.Context, next func(huma.Context)) {
 	c := &call{api: a, request: r}
 	err := a.Door.Spend("address "+a.neighbourhood(r.Context()), enrolments)
 	if err == nil {
-		err = checkURL(r.URL)
+		err = form.URL(r.URL)
 	}
 	if err == nil {
-		err = checkMediaType(r.Header, r.ContentLength)
+		err = form.MediaType(r.Header, r.ContentLength)
 	}
 	if err == nil {
-		c.body, err = readBody(r)
+		c.body, err = form.Body(r)
 	}
 	if err != nil {
 		a.refuse(w, r, err)

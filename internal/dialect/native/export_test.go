@@ -5,6 +5,3 @@ func ParseMessages(body []byte) (int, error) {
 	b, err := parseMessages(body)
 	return len(b.messages), err
 }
-
-// Parse reads a body.
-func Parse(body []byte) (any, error) { return parse(body) }

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/danielgtaylor/huma/v2/validation"
+	"github.com/stagedoorhq/stagedoor/internal/form"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -70,7 +71,7 @@ func fault(ctx huma.Context, message string, errs []error) error {
 	}
 	c := callOf(ctx.Context())
 	if len(c.body) > 0 {
-		if _, err := parse(c.body); err != nil {
+		if _, err := form.JSON(c.body, hidden.Replace); err != nil {
 			return err // huma knows its text only
 		}
 	}
@@ -96,14 +97,14 @@ func field(d *huma.ErrorDetail) problem.FieldError {
 	var path []string
 	if in == "body" || strings.HasPrefix(in, "body[") {
 		path = names(strings.TrimPrefix(d.Location, "body"))
-		f.In, f.Pointer = "", pointer(path...)
+		f.In, f.Pointer = "", form.Pointer(path...)
 	}
 	for _, known := range faultCodes {
 		if rest, ok := strings.CutPrefix(d.Message, known.prefix); ok {
 			f.Code = known.code
 			if known.prefix == missing {
 				name, _, _ := strings.Cut(rest, " ")
-				f.Pointer, f.Detail = pointer(append(path, name)...), "This field is required."
+				f.Pointer, f.Detail = form.Pointer(append(path, name)...), "This field is required."
 			}
 			break
 		}

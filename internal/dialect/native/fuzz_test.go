@@ -40,17 +40,3 @@ func FuzzMessages(f *testing.F) {
 		}
 	})
 }
-
-// FuzzBody: whatever is sent elsewhere is refused with a problem, or is valid JSON.
-func FuzzBody(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, `{"a":{"a.b":[1e999,null,true,"x"]}}`, `{"a":1,"a":2}`, `[[[[]]]]`, `"\ud800"`, `nul`, `{} {}`, "\xff", `{"\u0000":1}`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, err := native.Parse(body); err != nil && problem.As(err) == nil {
-			t.Errorf("Parse(%q): %v; want a problem", body, err)
-		} else if err == nil && !json.Valid(body) {
-			t.Errorf("Parse(%q) took what is not JSON", body)
-		}
-	})
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/form"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/message"
@@ -96,14 +97,14 @@ func (a *API) published(
 	if err != nil {
 		return made, false, err
 	}
-	if err := checkMediaType(r.Header, r.ContentLength); err != nil {
+	if err := form.MediaType(r.Header, r.ContentLength); err != nil {
 		return made, false, err
 	}
 	if n := r.ContentLength; n > 0 {
 		body.Grow(int(min(n, 1<<20)) + bytes.MinRead)
 	}
 	if _, err := body.ReadFrom(r.Body); err != nil {
-		return made, false, bodyError(err)
+		return made, false, form.Broken(err)
 	}
 	batch, err := parseMessages(body.Bytes())
 	if err != nil {
@@ -196,8 +197,8 @@ func checkForm(body []byte) error {
 	switch {
 	case len(body) == 0:
 		return problem.Field("", "required", "Send a message: {\"event\": …, \"data\": {…}}.")
-	case !utf8.Valid(body) || bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || !json.Valid(body) || loneSurrogate(body):
-		_, err := parse(body) // says it better
+	case !utf8.Valid(body) || bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) || !json.Valid(body) || form.LoneSurrogate(body):
+		_, err := form.JSON(body, hidden.Replace) // says it better
 		return err
 	}
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); trimmed[0] != '{' {
@@ -228,14 +229,14 @@ func (m *messageReader) field(name string, value []byte) {
 	switch {
 	case name == "data" && value[0] == '{':
 		m.message.Data = value
-		if depth(value) > maxDepth {
-			m.fault(name, "too_deep", "The data nests deeper than "+strconv.Itoa(maxDepth)+" levels.")
+		if depth(value) > form.MaxDepth {
+			m.fault(name, "too_deep", "The data nests deeper than "+strconv.Itoa(form.MaxDepth)+" levels.")
 		}
 	case name == "data":
 		m.fault(name, "wrong_type", "Expected object.")
 	case value[0] == '"':
 		s := textOf(value)
-		if !printable(s) {
+		if !form.Printable(s) {
 			m.fault(name, "invalid_character", "This text has no control characters.")
 		}
 		if name == "event" {
@@ -250,7 +251,7 @@ func (m *messageReader) field(name string, value []byte) {
 }
 
 func (m *messageReader) fault(name, code, detail string) {
-	m.faults.Add(m.at+pointer(name), code, "%s", detail)
+	m.faults.Add(m.at+form.Pointer(name), code, "%s", detail)
 }
 
 // done checks what is there and what is missing.

@@ -3,18 +3,15 @@ package native
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/form"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
@@ -71,16 +68,16 @@ func (c *call) open(w http.ResponseWriter, need access.Need) error {
 		return err
 	}
 	c.Principal = p
-	if err := checkURL(c.request.URL); err != nil {
+	if err := form.URL(c.request.URL); err != nil {
 		return err
 	}
 	if c.request.Method == http.MethodGet || c.request.Method == http.MethodDelete {
 		return nil
 	}
-	if err := checkMediaType(c.request.Header, c.request.ContentLength); err != nil {
+	if err := form.MediaType(c.request.Header, c.request.ContentLength); err != nil {
 		return err
 	}
-	c.body, err = readBody(c.request)
+	c.body, err = form.Body(c.request)
 	return err
 }
 
@@ -92,87 +89,6 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) //nolint:gosec // a problem is JSON, and nosniff; the client may be gone
-}
-
-// checkURL refuses what no path or query of ours contains and not every database can compare with: broken escapes, text that is not UTF-8,
-// and control characters.
-func checkURL(u *url.URL) error {
-	if !printable(u.Path) {
-		return problem.New(problem.Invalid, "invalid_path", "The path is not UTF-8, or has control characters.")
-	}
-	if u.RawQuery == "" {
-		return nil
-	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return problem.New(problem.Invalid, "invalid_query", "The query is not form-encoded; escape % as %25 and ; as %3B.")
-	}
-	var bad problem.Fields
-	for name, values := range query {
-		if !printable(name) || !printable(strings.Join(values, "")) {
-			bad = append(bad, problem.FieldError{
-				Pointer: strings.ToValidUTF8(name, "\ufffd"), In: "query", Code: "invalid_character",
-				Detail: "The value is UTF-8 without control characters.",
-			})
-		}
-	}
-	return bad.Err()
-}
-
-func printable(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// checkMediaType lets JSON through; a body without a type is taken for JSON.
-func checkMediaType(h http.Header, length int64) error {
-	if length == 0 {
-		return nil
-	}
-	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return problem.New(problem.Unsupported, "unsupported_encoding", "Bodies are not decompressed here; send the JSON as it is.")
-	}
-	given := h.Get("Content-Type")
-	if given == "" || given == "application/json" {
-		return nil
-	}
-	kind, params, err := mime.ParseMediaType(given)
-	if err != nil || kind != "application/json" && (!strings.HasPrefix(kind, "application/") || !strings.HasSuffix(kind, "+json")) {
-		return problem.New(problem.Unsupported, "unsupported_media_type", "Send JSON, with Content-Type: application/json.")
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return problem.New(problem.Unsupported, "unsupported_charset", "JSON is UTF-8; leave the charset out.")
-	}
-	return nil
-}
-
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.ContentLength == 0 {
-		return nil, nil
-	}
-	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		b.Grow(int(min(r.ContentLength, 1<<20)) + bytes.MinRead)
-	}
-	if _, err := b.ReadFrom(r.Body); err != nil {
-		return nil, bodyError(err)
-	}
-	return b.Bytes(), nil
-}
-
-// bodyError says what a body that ends too early is: the client's fault.
-func bodyError(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return problem.New(problem.Invalid, "incomplete_body", "The body ended before the length that was announced.")
-	}
-	return err
 }
 
 // ifMatch returns the version that If-Match asks for: 0 for any, -1 for one that no resource ever had (RFC 9110 §13.1.1: the comparison is

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/stagedoorhq/stagedoor/internal/form"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -77,7 +78,7 @@ func (a *API) wellKnown(mux humago.Mux) {
 
 // orgOf is the organisation that a public document is asked of.
 func (a *API) orgOf(r *http.Request) (org.Org, error) {
-	if err := checkURL(r.URL); err != nil {
+	if err := form.URL(r.URL); err != nil {
 		return org.Org{}, err
 	}
 	q := a.DB.Read(r.Context())
