@@ -27,8 +27,15 @@
 // not be converted any more; its units are free for whoever needs them ([Stock.Pick] looks when there are too few), and [Stock.ExpireSome] frees
 // them in any case. Facts: hold.placed, hold.released, hold.expired; what a hold is converted into, the order tells.
 //
-// A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts and
-// paused listings are blocked.
+// A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts, of
+// paused listings and of those that cannot be delivered are blocked.
+//
+// Dates take a listing off the market by themselves: from its ExpiresAt on it is expired, and from its DeliverBy on it is undeliverable as long as it is of a
+// kind whose tickets are codes and not all of its places have some (Deliverability: ok ⇄ expired). Both hold from that instant on for whoever wants to buy
+// ([Listing.AsOf]); that they are written down, counted in the event's pool and told may take until somebody changes the listing, or until
+// [Stock.LapseSome]. Holds of such a listing stay good. Facts: listing.changed, and listing.deliverability_expired for each time that it is no longer deliverable.
+//
+// Of the listings of an organisation that are not at their end, an external id names one ([ByExternalID], a unique index).
 //
 // Locking: whatever changes an event's stock has locked the event first with event.Lock, so that stock has one writer at a time and what
 // was read stays true. [Stock.Pick] to [Stock.Release] leave that to their caller, the others do it themselves.
@@ -68,14 +75,24 @@ type Listing struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 
-	highWater int // ordinals below are claimed, or were given back
-	room      int // of a type: what is free in all of its pools
-	ceiling   int // of a type: the capacity of its smallest pool
+	DeliveryKind   DeliveryKind
+	InHandAt       time.Time      // when the seller has the tickets; zero where it is not said
+	DeliverBy      time.Time      // from then on tickets that are codes are for sale only if all are there; zero for never
+	ExpiresAt      time.Time      // from then on its status is expired; zero for never
+	FaceValue      *money.Amount  // of one unit, in Price's currency; nil where it is not said
+	Notes          []string       // for buyers
+	Deliverability Deliverability // Deliverable or Undeliverable
+	Barcoded       int            // how many places, sold ones too, have barcodes that count
+
+	keyed     bool // its external id names it
+	highWater int  // ordinals below are claimed, or were given back
+	room      int  // of a type: what is free in all of its pools
+	ceiling   int  // of a type: the capacity of its smallest pool
 }
 
-// Free is what is for sale now: nothing unless the listing is active.
+// Free is what is for sale now: nothing unless the listing is active and can be delivered.
 func (l Listing) Free() int {
-	if l.Status != Active {
+	if l.Status != Active || l.Deliverability == Undeliverable {
 		return 0
 	}
 	return l.left()
