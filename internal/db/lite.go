@@ -368,21 +368,25 @@ type liteSession struct {
 	last  time.Time
 	broke bool // a function tried to end the transaction, or the connection is in one that does not end
 
-	next, stored int64 // the counter of numbers in this transaction; 0 before it was read
+	counters map[string]*counter // those that this transaction has read, by name
 }
+
+// counter is what a counter comes to next, and what the database has.
+type counter struct{ next, stored int64 }
 
 func (l *lite) session(context.Context) (session, error) {
 	c, err := l.connect()
 	if err != nil {
 		return nil, err
 	}
-	return &liteSession{c: c, now: l.now}, nil
+	return &liteSession{c: c, now: l.now, counters: map[string]*counter{}}, nil
 }
 
 func (l *lite) release(s session) { _ = s.(*liteSession).c.Close() }
 
 func (s *liteSession) begin(context.Context, bool) (instant, error) {
-	s.broke, s.next, s.stored = false, 0, 0
+	s.broke = false
+	clear(s.counters)
 	if _, err := s.c.exec("BEGIN IMMEDIATE", nil); err != nil {
 		s.broke = !s.mustRetry(err)
 		return instant{}, fmt.Errorf("begin: %w", err)
@@ -447,23 +451,33 @@ func (s *liteSession) bulk(b *Bulk, rows [][]any) error {
 	return nil
 }
 
-func (s *liteSession) numbers(n int) (int64, error) {
-	if s.next == 0 {
-		rows, err := s.c.query(background, "SELECT value FROM counters WHERE name = 'number'", nil)
+func (s *liteSession) numbers(n int) (int64, error) { return s.count("number", n) }
+
+func (s *liteSession) serial(sequence string) (int64, error) { return s.count(sequence, 1) }
+
+// count returns the first of the next n numbers of a counter.
+func (s *liteSession) count(name string, n int) (int64, error) {
+	c := s.counters[name]
+	if c == nil {
+		rows, err := s.c.query(background, "SELECT value FROM counters WHERE name = $1", []any{name})
 		if err != nil {
 			return 0, err
 		}
+		c = &counter{}
 		if rows.Next() {
-			err = rows.Scan(&s.next)
+			err = rows.Scan(&c.next)
+		} else {
+			err = fmt.Errorf("there is no counter %q", name)
 		}
 		rows.Close()
-		if err = errors.Join(err, rows.Err()); err != nil {
+		if err = errors.Join(rows.Err(), err); err != nil {
 			return 0, err
 		}
-		s.stored = s.next
+		c.stored = c.next
+		s.counters[name] = c
 	}
-	first := s.next
-	s.next += int64(n)
+	first := c.next
+	c.next += int64(n)
 	return first, nil
 }
 
@@ -504,8 +518,11 @@ func (s *liteSession) commit() error {
 		s.rollback()
 		return errGroup
 	}
-	if s.next != s.stored {
-		if _, err := s.c.exec("UPDATE counters SET value = $1 WHERE name = 'number'", []any{s.next}); err != nil {
+	for name, c := range s.counters {
+		if c.next == c.stored {
+			continue
+		}
+		if _, err := s.c.exec("UPDATE counters SET value = $1 WHERE name = $2", []any{c.next, name}); err != nil {
 			s.rollback()
 			return err
 		}

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -99,4 +100,72 @@ func TestNumbersGrowWithTheOrderOfTransactions(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSerialsAreSmallAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	configs := map[string]func(testing.TB) db.Config{"sqlite": dbtest.SQLite, "postgres": dbtest.PostgreSQL}
+	for engine, config := range configs {
+		t.Run(engine, func(t *testing.T) {
+			c := config(t)
+			nodes := []*db.DB{dbtest.Open(t, c), dbtest.Open(t, c)}
+			var mu sync.Mutex
+			taken := map[int64]bool{}
+			most := int64(0)
+			var wg sync.WaitGroup
+			for w := range 8 {
+				wg.Go(func() {
+					for i := range 40 {
+						var got []int64
+						fail := errors.New("nothing is written")
+						err := nodes[w%2].Write(context.Background(), "", func(tx *db.Tx) error {
+							got = nil
+							for range 1 + i%3 {
+								n, err := tx.Serial("sales")
+								if err != nil {
+									return err
+								}
+								got = append(got, n)
+							}
+							if i%5 == 4 {
+								return fail
+							}
+							return nil
+						})
+						if errors.Is(err, fail) {
+							continue // its numbers are a gap, or somebody else's
+						}
+						if err != nil {
+							t.Errorf("Serial: %v", err)
+							return
+						}
+						mu.Lock()
+						for _, n := range got {
+							if taken[n] || n <= 0 {
+								t.Errorf("serial %d was given out twice, or is not positive", n)
+							}
+							taken[n], most = true, max(most, n)
+						}
+						mu.Unlock()
+					}
+				})
+			}
+			wg.Wait()
+			if most > 10_000 {
+				t.Errorf("%d serials went up to %d", len(taken), most)
+			}
+		})
+	}
+}
+
+func TestSerialsOfNoSequenceAreAnError(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		err := d.Write(t.Context(), "", func(tx *db.Tx) error {
+			_, err := tx.Serial("no-such")
+			return err
+		})
+		if err == nil {
+			t.Error("Serial of a sequence that is not there gave a number")
+		}
+	})
 }

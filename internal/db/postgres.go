@@ -152,7 +152,15 @@ type pgSession struct {
 	broke   bool
 
 	first, left int64 // numbers that this transaction may still give out
+
+	serials map[string]*serials // what this connection may still give out of each sequence, in whichever transaction
 }
+
+// serials are numbers of a sequence.
+type serials struct{ next, end int64 }
+
+// serialsBlock is how many numbers of a sequence are drawn at once: its increment.
+const serialsBlock = 128
 
 // pgLater is a statement that is sent with the next one whose result somebody waits for.
 type pgLater struct {
@@ -354,6 +362,29 @@ func (s *pgSession) numbers(n int) (int64, error) {
 	s.first += int64(n)
 	s.left -= int64(n)
 	return first, nil
+}
+
+func (s *pgSession) serial(sequence string) (int64, error) {
+	have := s.serials[sequence]
+	if have == nil {
+		have = &serials{}
+		if s.serials == nil {
+			s.serials = map[string]*serials{}
+		}
+		s.serials[sequence] = have
+	}
+	if have.next == have.end {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+		first, err := One(sessionQuerier{s}, Value[int64], "SELECT nextval($1::text::regclass)", "serial_"+sequence)
+		if err != nil {
+			return 0, err
+		}
+		have.next, have.end = first, first+serialsBlock
+	}
+	have.next++
+	return have.next - 1, nil
 }
 
 // draw takes blocks from the sequence until n consecutive numbers are at hand. Blocks that one statement takes follow upon each other, but

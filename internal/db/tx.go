@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 )
@@ -56,6 +57,7 @@ type session interface {
 	query(sql string, args []any) (Rows, error)
 	bulk(b *Bulk, rows [][]any) error
 	numbers(n int) (first int64, err error)
+	serial(sequence string) (int64, error)
 	bump() (int64, error) // raises the configuration's revision
 	savepoint() error
 	rollbackTo() error
@@ -161,6 +163,20 @@ func (t *Tx) Numbers(n int) (first int64, err error) {
 	t.dirty = true
 	first, err = t.s.numbers(n)
 	return first, t.fail(err)
+}
+
+// Serial returns a number of a sequence of small numbers, which begin with 1 and fit 31 bits: nobody else has it or will have it. There may be gaps, and several
+// nodes give out theirs side by side. It fails when the sequence is used up.
+func (t *Tx) Serial(sequence string) (int64, error) {
+	if err := t.ready(); err != nil {
+		return 0, err
+	}
+	t.dirty = true
+	n, err := t.s.serial(sequence)
+	if err == nil && n > math.MaxInt32 {
+		err = fmt.Errorf("the sequence %s is used up: its numbers have 31 bits", sequence)
+	}
+	return n, t.fail(err)
 }
 
 // OnCommit has f run after the transaction is on disk, before the caller is answered. It must not wait for anything.

@@ -26,6 +26,41 @@ func BriefOf(ev event.Event) EventBrief {
 	}
 }
 
+// Sale is the seller's view of a hold or an order: the number by which partners know it, and what its event and listing said. An order keeps what they said when
+// it was placed.
+type Sale struct {
+	ID            int64        `json:"id"` // 1 and growing; a hold's is its order's too
+	Event         EventBrief   `json:"event"`
+	ListingNumber int64        `json:"listingNumber"`
+	ListedAt      fact.Instant `json:"listedAt"`
+	ListedSeats   []string     `json:"listedSeats,omitempty"` // the listing's first and last
+	Left          int          `json:"left"`                  // for sale of the listing after it
+	Units         []int        `json:"units"`                 // the listing's ordinals that it has
+}
+
+// SaleOf is the view of a sale of units of a listing, as the listing is after it.
+func SaleOf(no int64, ev event.Event, l Listing, units []int) Sale {
+	s := Sale{ID: no, Event: BriefOf(ev), ListingNumber: l.No, ListedAt: fact.Instant(l.CreatedAt), Left: max(l.Free(), 0), Units: units}
+	if n := len(l.Seats); n > 0 {
+		s.ListedSeats = []string{l.Seats[0], l.Seats[n-1]}
+	}
+	return s
+}
+
+// Sale is the view of the sale that the picked units become. no is its number, 0 for that of the hold that has them.
+func (p *Pick) Sale(no int64, ev event.Event) Sale {
+	l := p.Listing
+	if p.hold != nil {
+		return SaleOf(p.hold.SaleNo, ev, l, p.Ordinals)
+	}
+	s := SaleOf(no, ev, l, p.Ordinals)
+	s.Left = max(s.Left-len(p.Ordinals), 0)
+	return s
+}
+
+// Held tells whether the picked units were kept by a hold.
+func (p *Pick) Held() bool { return p.hold != nil }
+
 // shown is an instant as facts show it; nil for none.
 func shown(t time.Time) *fact.Instant {
 	if t.IsZero() {

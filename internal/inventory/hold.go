@@ -17,6 +17,7 @@ import (
 type Hold struct {
 	No        int64
 	ID        id.Hold
+	SaleNo    int64 // the number by which partners know the provisional sale; its order's too
 	EventNo   int64
 	EventID   id.Event
 	ListingNo int64
@@ -48,6 +49,9 @@ const (
 	HoldReleased  HoldStatus = "released"
 	HoldExpired   HoldStatus = "expired"
 )
+
+// Sales is the sequence of the numbers by which partners know sales, of holds and orders alike.
+const Sales = "sales"
 
 // How long holds last.
 const (
@@ -90,9 +94,13 @@ func (s *Stock) Hold(tx *db.Tx, org int64, in HoldInput) (Hold, error) {
 	if err != nil {
 		return Hold{}, fmt.Errorf("number of hold: %w", err)
 	}
+	sale, err := tx.Serial(Sales)
+	if err != nil {
+		return Hold{}, fmt.Errorf("number of sale: %w", err)
+	}
 	l := p.Listing
 	h := Hold{
-		No: n, ID: id.NewHold(), EventNo: ev.No, EventID: ev.ID, ListingNo: l.No, ListingID: l.ID, Type: l.Type, Section: l.Section, Row: l.Row,
+		No: n, ID: id.NewHold(), SaleNo: sale, EventNo: ev.No, EventID: ev.ID, ListingNo: l.No, ListingID: l.ID, Type: l.Type, Section: l.Section, Row: l.Row,
 		Seats: p.Seats, Quantity: in.Quantity, Price: l.Price, Holder: in.Holder, Status: HoldActive,
 		CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(in.For), units: p.Ordinals,
 	}
@@ -103,7 +111,7 @@ func (s *Stock) Hold(tx *db.Tx, org int64, in HoldInput) (Hold, error) {
 		return Hold{}, err
 	}
 	l.Held += h.Quantity
-	if err := s.tellHold(tx, org, fact.HoldPlaced, h); err != nil {
+	if err := s.tellHold(tx, org, ev, fact.HoldPlaced, h, l); err != nil {
 		return Hold{}, err
 	}
 	return h, s.counted(tx, org, ev, p, l)
@@ -213,7 +221,7 @@ func (s *Stock) end(tx *db.Tx, org int64, ev event.Event, h *Hold, to HoldStatus
 	if to == HoldExpired {
 		kind = fact.HoldExpired
 	}
-	if err := s.tellHold(tx, org, kind, *h); err != nil {
+	if err := s.tellHold(tx, org, ev, kind, *h, l); err != nil {
 		return err
 	}
 	return s.counted(tx, org, ev, p, l)
@@ -223,6 +231,8 @@ func (s *Stock) end(tx *db.Tx, org int64, ev event.Event, h *Hold, to HoldStatus
 type HoldSnapshot struct {
 	HoldID     id.Hold        `json:"holdId"`
 	EventID    id.Event       `json:"eventId"`
+	EventName  string         `json:"eventName"`
+	EventDate  fact.Instant   `json:"eventDate"`
 	ListingID  id.Listing     `json:"listingId"`
 	Type       id.TicketType  `json:"ticketTypeId,omitempty"`
 	Section    string         `json:"section"`
@@ -234,18 +244,20 @@ type HoldSnapshot struct {
 	Status     HoldStatus     `json:"status"`
 	CreatedAt  fact.Instant   `json:"createdAt"`
 	ExpiresAt  fact.Instant   `json:"expiresAt"`
+	Sale       Sale           `json:"sale"`
 }
 
 // Snapshot returns the hold as facts show it: without whose it is.
-func (h Hold) Snapshot() HoldSnapshot {
+func (h Hold) Snapshot(ev event.Event, l Listing) HoldSnapshot {
 	return HoldSnapshot{
-		HoldID: h.ID, EventID: h.EventID, ListingID: h.ListingID, Type: h.Type, Section: h.Section, Row: h.Row, Seats: h.Seats, Quantity: h.Quantity,
+		HoldID: h.ID, EventID: h.EventID, EventName: ev.Name, EventDate: fact.Instant(ev.StartsAt), ListingID: h.ListingID, Type: h.Type, Section: h.Section, Row: h.Row, Seats: h.Seats, Quantity: h.Quantity,
 		PriceMinor: h.Price.Minor, Currency: h.Price.Currency, Status: h.Status, CreatedAt: fact.Instant(h.CreatedAt), ExpiresAt: fact.Instant(h.ExpiresAt),
+		Sale: SaleOf(h.SaleNo, ev, l, h.units),
 	}
 }
 
-func (s *Stock) tellHold(tx *db.Tx, org int64, kind fact.Kind, h Hold) error {
-	data, err := json.Marshal(h.Snapshot())
+func (s *Stock) tellHold(tx *db.Tx, org int64, ev event.Event, kind fact.Kind, h Hold, l Listing) error {
+	data, err := json.Marshal(h.Snapshot(ev, l))
 	if err != nil {
 		return err
 	}

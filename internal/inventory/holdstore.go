@@ -14,7 +14,7 @@ import (
 
 var insertHold = db.BulkInsert("holds", "", "hold_no bigint", "org_id bigint", "id text", "event_no bigint", "event_id text", "listing_no bigint", "listing_id text",
 	"type_id text", "section text", "row_name text", "seats text", "units text", "quantity bigint", "price bigint", "currency text", "holder text", "status text",
-	"extended boolean", "created_at bigint", "expires_at bigint")
+	"extended boolean", "created_at bigint", "expires_at bigint", "sale_no bigint")
 
 func (h *Hold) insert(tx *db.Tx, org int64) error {
 	seats, err := textsColumn(h.Seats)
@@ -27,7 +27,7 @@ func (h *Hold) insert(tx *db.Tx, org int64) error {
 	}
 	err = tx.Bulk(insertHold, [][]any{{
 		h.No, org, h.ID, h.EventNo, h.EventID, h.ListingNo, h.ListingID, orNull(h.Type), h.Section, h.Row, seats, string(units), h.Quantity, h.Price.Minor,
-		h.Price.Currency, h.Holder, h.Status, false, h.CreatedAt.UnixMicro(), h.ExpiresAt.UnixMicro(),
+		h.Price.Currency, h.Holder, h.Status, false, h.CreatedAt.UnixMicro(), h.ExpiresAt.UnixMicro(), h.SaleNo,
 	}})
 	if err != nil {
 		return fmt.Errorf("insert hold: %w", err)
@@ -36,7 +36,7 @@ func (h *Hold) insert(tx *db.Tx, org int64) error {
 }
 
 const selectHold = `SELECT h.hold_no, h.id, h.event_no, h.event_id, h.listing_no, h.listing_id, h.type_id, h.section, h.row_name, h.seats, h.units, h.quantity,
-	h.price, h.currency, h.holder, h.status, h.extended, h.order_no, h.created_at, h.expires_at, h.ended_at FROM holds h `
+	h.price, h.currency, h.holder, h.status, h.extended, h.order_no, h.created_at, h.expires_at, h.ended_at, h.sale_no FROM holds h `
 
 func scanHold(r db.Rows) (Hold, error) {
 	var h Hold
@@ -45,7 +45,7 @@ func scanHold(r db.Rows) (Hold, error) {
 	var created, expires int64
 	var orderNo, ended *int64
 	err := r.Scan(&h.No, &h.ID, &h.EventNo, &h.EventID, &h.ListingNo, &h.ListingID, &ofType, &h.Section, &h.Row, &seats, &units, &h.Quantity,
-		&h.Price.Minor, &h.Price.Currency, &h.Holder, &h.Status, &h.Extended, &orderNo, &created, &expires, &ended)
+		&h.Price.Minor, &h.Price.Currency, &h.Holder, &h.Status, &h.Extended, &orderNo, &created, &expires, &ended, &h.SaleNo)
 	if err != nil {
 		return Hold{}, err
 	}
@@ -76,6 +76,21 @@ func HoldByID(q db.Querier, org int64, hold id.Hold, holder string) (Hold, error
 	}
 	return h, nil
 }
+
+// HoldBySale finds the hold that is known by a sale's number, whatever became of it; hold_not_found.
+func HoldBySale(q db.Querier, org, saleNo int64) (Hold, error) {
+	h, err := db.One(q, scanHold, selectHold+`WHERE h.org_id = $1 AND h.sale_no = $2`, org, saleNo)
+	if errors.Is(err, db.ErrNoRow) {
+		return Hold{}, errNoHold()
+	}
+	if err != nil {
+		return Hold{}, fmt.Errorf("load hold: %w", err)
+	}
+	return h, nil
+}
+
+// Units are the listing's ordinals that the hold keeps, or kept.
+func (h Hold) Units() []int { return h.units }
 
 func errNoHold() error {
 	return problem.New(problem.NotFound, "hold_not_found", "There is no such hold here.")

@@ -215,6 +215,7 @@ func (l *Listing) settle() {
 // Snapshot is the data of facts about listings: the whole listing as it was then.
 type Snapshot struct {
 	ListingID  id.Listing     `json:"listingId"`
+	Number     int64          `json:"listingNumber"`
 	EventID    id.Event       `json:"eventId"`
 	ExternalID string         `json:"externalId,omitempty"`
 	Section    string         `json:"section"`
@@ -240,7 +241,8 @@ type Snapshot struct {
 	FaceMinor      *int64         `json:"faceMinor,omitempty"`
 	Notes          []string       `json:"notes,omitempty"`
 
-	Event *EventBrief `json:"event,omitempty"` // not of listing.changed
+	Event    *EventBrief `json:"event,omitempty"`    // not of listing.changed
+	Ordinals []int       `json:"ordinals,omitempty"` // of facts about barcodes: which places the upload named
 
 	// Changes names the fields that changed, as they are spelled above; nil for a new listing.
 	Changes []string `json:"changes,omitempty"`
@@ -249,7 +251,7 @@ type Snapshot struct {
 // Snapshot returns the listing as facts show it.
 func (l Listing) Snapshot() Snapshot {
 	return Snapshot{
-		ListingID: l.ID, EventID: l.EventID, ExternalID: l.ExternalID, Section: l.Section, Row: l.Row, Seats: l.Seats,
+		ListingID: l.ID, Number: l.No, EventID: l.EventID, ExternalID: l.ExternalID, Section: l.Section, Row: l.Row, Seats: l.Seats,
 		Quantity: l.Free(), Total: l.Listed(), Price: l.Price.String(), PriceMinor: l.Price.Minor, Currency: l.Price.Currency,
 		SplitRule: l.SplitRule, Type: l.Type, Status: l.Status, Version: l.Version,
 		CreatedAt: fact.Instant(l.CreatedAt), UpdatedAt: fact.Instant(l.UpdatedAt),

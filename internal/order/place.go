@@ -68,6 +68,10 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 	if err != nil {
 		return Order{}, nil, fmt.Errorf("number of order: %w", err)
 	}
+	if o.Sale, err = saleOf(tx, ev, pick); err != nil {
+		return Order{}, nil, err
+	}
+	o.SaleNo = o.Sale.ID
 	o.ID, o.Number, o.CreatedAt, o.UpdatedAt = id.NewOrder(tx.Now(), n), id.NewOrderNumber(), tx.Now(), tx.Now()
 	o.No, _ = NoOf(o.ID)
 	if err := o.insert(tx, org); err != nil {
@@ -82,6 +86,18 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 	}
 	f, err := b.tell(tx, org, fact.OrderConfirmed, o.Snapshot(), issued...)
 	return o, f, err
+}
+
+// saleOf is the seller's view of the order: a hold's, or a new one.
+func saleOf(tx *db.Tx, ev event.Event, p *inventory.Pick) (inventory.Sale, error) {
+	if p.Held() {
+		return p.Sale(0, ev), nil
+	}
+	no, err := tx.Serial(inventory.Sales)
+	if err != nil {
+		return inventory.Sale{}, fmt.Errorf("number of sale: %w", err)
+	}
+	return p.Sale(no, ev), nil
 }
 
 // hold takes over from a hold what the input leaves out.

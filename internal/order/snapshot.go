@@ -7,6 +7,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 )
 
@@ -32,10 +33,12 @@ type Snapshot struct {
 	Currency       money.Currency `json:"currency"`
 	Status         Status         `json:"status"`
 	PreviousStatus Status         `json:"previousStatus,omitempty"` // when this fact was a change of status
+	IssueCause     Cause          `json:"issueCause,omitempty"`     // of an order with an issue
 	TransferMethod TransferMethod `json:"transferMethod,omitempty"` // of a fulfilled order
 	Version        int64          `json:"version"`
 	CreatedAt      fact.Instant   `json:"createdAt"`
 	UpdatedAt      fact.Instant   `json:"updatedAt"`
+	Sale           inventory.Sale `json:"sale"`
 }
 
 // Snapshot returns the order as facts show it, with the previous status that is on record.
@@ -45,8 +48,8 @@ func (o Order) Snapshot() Snapshot {
 		EventTimezone: o.EventTimezone, EventVenue: o.EventVenue, EventLocation: o.EventLocation, ListingID: o.ListingID,
 		Section: o.Section, Row: o.Row, Seats: o.Seats, Quantity: o.Quantity,
 		UnitMinor: o.UnitPrice.Minor, TotalMinor: o.Total.Minor, RefundedMinor: o.Refunded.Minor, Currency: o.Total.Currency,
-		Status: o.Status, PreviousStatus: o.PreviousStatus, Version: o.Version,
-		CreatedAt: fact.Instant(o.CreatedAt), UpdatedAt: fact.Instant(o.UpdatedAt),
+		Status: o.Status, PreviousStatus: o.PreviousStatus, IssueCause: o.IssueCause, Version: o.Version,
+		CreatedAt: fact.Instant(o.CreatedAt), UpdatedAt: fact.Instant(o.UpdatedAt), Sale: o.Sale,
 	}
 	if o.Status == Fulfilled {
 		s.TransferMethod = o.TransferMethod

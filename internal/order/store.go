@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -28,19 +30,19 @@ func NoOf(o id.Order) (int64, bool) {
 const selectOrder = `SELECT o.order_no, o.number, o.event_no, o.event_id, o.event_name, o.event_starts_at, o.event_timezone, o.event_venue,
 		o.event_location, o.listing_no, o.listing_id, o.section, o.row_name, o.seats, o.units, o.quantity, o.currency, o.unit_price, o.total,
 		o.captured, o.refunded, o.payment_provider, o.payment_reference, o.status, o.previous_status, o.transfer_method, o.version,
-		o.created_at, o.updated_at, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
+		o.created_at, o.updated_at, o.cause, o.barcoded, o.sale_no, o.sale, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
 	FROM orders o JOIN order_people p ON p.order_no = o.order_no `
 
 func scan(r db.Rows) (Order, error) {
 	var o Order
 	var starts, created, updated int64
 	var seats *string
-	var units string
+	var units, sale string
 	c := &o.Total.Currency
 	err := r.Scan(&o.No, &o.Number, &o.EventNo, &o.EventID, &o.EventName, &starts, &o.EventTimezone, &o.EventVenue,
 		&o.EventLocation, &o.ListingNo, &o.ListingID, &o.Section, &o.Row, &seats, &units, &o.Quantity, c, &o.UnitPrice.Minor, &o.Total.Minor,
 		&o.Captured.Minor, &o.Refunded.Minor, &o.Payment.Provider, &o.Payment.Reference, &o.Status, &o.PreviousStatus, &o.TransferMethod, &o.Version,
-		&created, &updated, &o.People.Customer.Email, &o.People.Customer.Phone.Number, &o.People.Customer.Phone.CountryCode,
+		&created, &updated, &o.IssueCause, &o.barcoded, &o.SaleNo, &sale, &o.People.Customer.Email, &o.People.Customer.Phone.Number, &o.People.Customer.Phone.CountryCode,
 		&o.People.TransferNote, &o.People.IssueReason, &o.People.RefundReason)
 	if err != nil {
 		return Order{}, err
@@ -51,10 +53,21 @@ func scan(r db.Rows) (Order, error) {
 	if seats != nil {
 		err = json.Unmarshal([]byte(*seats), &o.Seats)
 	}
-	if err := errors.Join(err, json.Unmarshal([]byte(units), &o.units)); err != nil {
+	if err := errors.Join(err, json.Unmarshal([]byte(units), &o.units), json.Unmarshal([]byte(sale), &o.Sale)); err != nil {
 		return Order{}, fmt.Errorf("units of order %s: %w", o.ID, err)
 	}
+	o.completeSale()
 	return o, nil
+}
+
+// completeSale fills in what is not kept twice, and all that there is to say of an order from before sales were numbered.
+func (o *Order) completeSale() {
+	s := &o.Sale
+	s.ID, s.Units = o.SaleNo, o.units
+	if s.ListingNumber == 0 {
+		s.ListingNumber = o.ListingNo
+		s.Event = inventory.EventBrief{Number: o.EventNo, Name: o.EventName, StartsAt: fact.Instant(o.EventDate), EndsAt: fact.Instant(o.EventDate), DateConfirmed: true}
+	}
 }
 
 func moment(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
@@ -79,6 +92,18 @@ func load(q db.Querier, org int64, order id.Order, lock string) (Order, error) {
 
 func errNotFound() error {
 	return problem.New(problem.NotFound, "order_not_found", "There is no such order here.")
+}
+
+// BySale finds the order that is known by a sale's number; order_not_found.
+func BySale(q db.Querier, org, saleNo int64) (Order, error) {
+	o, err := db.One(q, scan, selectOrder+`WHERE o.sale_no = $1 AND o.org_id = $2`, saleNo, org)
+	if errors.Is(err, db.ErrNoRow) {
+		return Order{}, errNotFound()
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("load order: %w", err)
+	}
+	return o, nil
 }
 
 // PeopleOf returns the personal data of an order, for whoever renders an envelope; order_not_found.
@@ -117,7 +142,7 @@ var (
 		"event_starts_at bigint", "event_timezone text", "event_venue text", "event_location text", "listing_no bigint", "listing_id text", "section text",
 		"row_name text", "seats text", "units text", "quantity bigint", "currency text", "unit_price bigint", "total bigint", "captured bigint", "refunded bigint",
 		"payment_provider text", "payment_reference text", "status text", "previous_status text", "transfer_method text", "version bigint", "created_at bigint",
-		"updated_at bigint")
+		"updated_at bigint", "sale_no bigint", "sale text")
 	insertPeople = db.BulkInsert("order_people", "", "order_no bigint", "org_id bigint", "email text", "email_lower text", "phone text", "phone_country text",
 		"transfer_note text", "issue_reason text", "refund_reason text")
 )
@@ -125,6 +150,12 @@ var (
 // insert writes a new order and its people.
 func (o *Order) insert(tx *db.Tx, org int64) error {
 	units, err := json.Marshal(o.units)
+	if err != nil {
+		return err
+	}
+	kept := o.Sale
+	kept.ID, kept.Units = 0, nil // they stand in columns of their own
+	sale, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
@@ -141,6 +172,7 @@ func (o *Order) insert(tx *db.Tx, org int64) error {
 		o.No, org, o.Number, o.EventNo, o.EventID, o.EventName, o.EventDate.UnixMicro(), o.EventTimezone, o.EventVenue, o.EventLocation,
 		o.ListingNo, o.ListingID, o.Section, o.Row, seats, string(units), o.Quantity, o.Total.Currency, o.UnitPrice.Minor, o.Total.Minor,
 		o.Captured.Minor, int64(0), o.Payment.Provider, o.Payment.Reference, o.Status, "", "", o.Version, o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
+		o.SaleNo, string(sale),
 	}})
 	if err != nil {
 		return fmt.Errorf("insert order %s: %w", o.ID, err)
@@ -156,9 +188,10 @@ func (o *Order) insert(tx *db.Tx, org int64) error {
 // update writes what can change of an order.
 func (o *Order) update(tx *db.Tx, org int64) error {
 	err := tx.Later(`
-		UPDATE orders SET status = $1, previous_status = $2, transfer_method = $3, refunded = $4, version = $5, updated_at = $6
-		WHERE order_no = $7 AND org_id = $8`,
-		o.Status, o.PreviousStatus, o.TransferMethod, o.Refunded.Minor, o.Version, o.UpdatedAt.UnixMicro(), o.No, org)
+		UPDATE orders SET status = $1, previous_status = $2, transfer_method = $3, refunded = $4, version = $5, updated_at = $6,
+			cause = $7, barcoded = $8
+		WHERE order_no = $9 AND org_id = $10`,
+		o.Status, o.PreviousStatus, o.TransferMethod, o.Refunded.Minor, o.Version, o.UpdatedAt.UnixMicro(), o.IssueCause, o.barcoded, o.No, org)
 	if err != nil {
 		return fmt.Errorf("update order %s: %w", o.ID, err)
 	}

@@ -72,7 +72,7 @@ func Cases() []Case {
 		})
 	}
 	listing := inventory.Snapshot{
-		ListingID: "697200166edd0569d00c3973", EventID: "boston-2026", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4", "5"}, Total: 3,
+		ListingID: "697200166edd0569d00c3973", Number: 770001, EventID: "boston-2026", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4", "5"}, Total: 3,
 		Price: "74.12", PriceMinor: 7412, Currency: "USD", SplitRule: inventory.Any, Status: inventory.Paused, Version: 4,
 		CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: fact.Instant(At()), Changes: []string{"status"},
 		DeliveryKind: inventory.ByTransfer, Deliverability: inventory.Deliverable,
@@ -107,10 +107,17 @@ func Cases() []Case {
 	listing.Quantity, listing.Status, listing.Version, listing.Changes = 0, inventory.Active, 5, nil
 	listing.DeliveryKind, listing.InHandAt, listing.DeliverBy, listing.ExpiresAt = inventory.ByBarcode, &inHand, &by, &until
 	listing.Deliverability, listing.FaceMinor, listing.Notes = inventory.Undeliverable, &face, []string{"Restricted view"}
-	listing.Event = &inventory.EventBrief{
-		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"), DateConfirmed: true, VenueID: 5,
-	}
+	brief := Brief()
+	listing.Event = &brief
 	add(string(fact.ListingDeliverabilityExpired), fact.ListingDeliverabilityExpired, string(listing.ListingID), listing.Version, listing)
+	for _, c := range barcodeCases() {
+		add(c.name, c.kind, string(c.data.OrderID), c.data.Version, c.data)
+	}
+	for _, k := range []fact.Kind{fact.ListingBarcodesFailed, fact.ListingBarcodesReceived} {
+		named := listing
+		named.Quantity, named.Deliverability, named.Ordinals = 3, inventory.Deliverable, []int{0, 2}
+		add(string(k), k, string(named.ListingID), named.Version, named)
+	}
 	return all
 }
 
@@ -124,9 +131,26 @@ func Message(data json.RawMessage, n int) Case {
 // Hold is the data of facts about a hold.
 func Hold() inventory.HoldSnapshot {
 	return inventory.HoldSnapshot{
-		HoldID: "hld_06fvnz7c6wyr1c2k2y0gqk4w3g", EventID: "boston-2026", ListingID: "697200166edd0569d00c3973", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4"},
-		Quantity: 2, PriceMinor: 7412, Currency: "USD", CreatedAt: instant("2026-01-22T12:42:52Z"), ExpiresAt: instant("2026-01-22T12:52:52Z"),
+		HoldID: "hld_06fvnz7c6wyr1c2k2y0gqk4w3g", EventID: "boston-2026", EventName: Brief().Name, EventDate: Brief().StartsAt, ListingID: "697200166edd0569d00c3973", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4"},
+		Quantity: 2, PriceMinor: 7412, Currency: "USD", CreatedAt: instant("2026-01-22T12:42:52Z"), ExpiresAt: instant("2026-01-22T12:52:52Z"), Sale: Sale(),
 	}
+}
+
+// Brief is what facts about listings and sales say of their event.
+func Brief() inventory.EventBrief {
+	return inventory.EventBrief{
+		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"), DateConfirmed: true, VenueID: 5,
+	}
+}
+
+// Sale is the seller's view of [Order] and [Hold].
+func Sale() inventory.Sale {
+	s := inventory.Sale{
+		ID: 90211, Event: Brief(), ListingNumber: 770001, ListedAt: instant("2026-01-10T08:00:00Z"), ListedSeats: []string{"3", "5"}, Left: 1, Units: []int{0, 1},
+	}
+	onSale := instant("2026-01-12T09:00:00Z")
+	s.Event.OnSaleAt = &onSale
+	return s
 }
 
 type eventCase struct {
@@ -197,17 +221,34 @@ func orderCases() []orderCase {
 		s.RefundMinor, s.RefundedMinor = now, all
 		return s
 	}
+	issue := at(4, order.Accepted, order.Issue)
+	issue.IssueCause = order.CauseOther
 	yen := at(6, order.Cancelled, order.Refunded)
 	yen.Currency, yen.UnitMinor, yen.TotalMinor, yen.Seats = "JPY", 7000, 14000, nil
 	return []orderCase{
 		{"order.confirmed", fact.OrderConfirmed, placed},
 		{"order.confirmed.again", fact.OrderConfirmed, at(5, order.Issue, order.Confirmed)},
 		{"order.accepted", fact.OrderAccepted, at(2, order.Confirmed, order.Accepted)},
-		{"order.issue_raised", fact.OrderIssueRaised, at(4, order.Accepted, order.Issue)},
+		{"order.issue_raised", fact.OrderIssueRaised, issue},
 		{"order.fulfilled", fact.OrderFulfilled, fulfilled},
 		{"order.cancelled", fact.OrderCancelled, at(5, order.Issue, order.Cancelled)},
 		{"refund.completed", fact.RefundCompleted, refund(yen, 4000, 14000)},
 		{"refund.completed.partial", fact.RefundCompleted, refund(at(7, "", order.Fulfilled), 1050, 1050)},
+	}
+}
+
+// barcodeCases are the facts about orders that barcodes and transfers lead to.
+func barcodeCases() []orderCase {
+	at := func(version int64, previous, status order.Status, cause order.Cause) order.Snapshot {
+		s := Order()
+		s.Version, s.PreviousStatus, s.Status, s.IssueCause = version, previous, status, cause
+		return s
+	}
+	return []orderCase{
+		{"sale.barcodes_failed", fact.SaleBarcodesFailed, at(2, order.Confirmed, order.Issue, order.CauseBarcodes)},
+		{"sale.barcodes_failed.again", fact.SaleBarcodesFailed, at(3, "", order.Issue, order.CauseBarcodes)},
+		{"sale.barcodes_received", fact.SaleBarcodesReceived, at(2, "", order.Confirmed, "")},
+		{"transfer.failed", fact.TransferFailed, at(4, order.Fulfilled, order.Issue, order.CauseNotReceived)},
 	}
 }
 
@@ -329,7 +370,7 @@ func Order() order.Snapshot {
 		EventDate: instant("2026-01-22T10:00:00Z"), EventTimezone: "America/New_York", EventVenue: "TD Garden", EventLocation: "Boston, MA",
 		ListingID: "697200166edd0569d00c3973", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4"}, Quantity: 2,
 		UnitMinor: 7412, TotalMinor: 14824, Currency: "USD", Status: order.Accepted, PreviousStatus: order.Confirmed, Version: 2,
-		CreatedAt: instant("2026-01-22T12:49:50.22Z"), UpdatedAt: instant("2026-01-22T12:52:52.509Z"),
+		CreatedAt: instant("2026-01-22T12:49:50.22Z"), UpdatedAt: instant("2026-01-22T12:52:52.509Z"), Sale: Sale(),
 	}
 }
 

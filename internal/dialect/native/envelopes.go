@@ -141,7 +141,7 @@ func samples() []fact.Fact {
 			}
 			data = s
 		case "hold":
-			data = sampleHold(kind, l)
+			data = sampleHold(kind, e, l)
 		case "order", "refund":
 			data = sampleOrder(kind, e, l)
 		case "ticket":
@@ -163,7 +163,7 @@ func sampleOrder(kind fact.Kind, e event.Event, l inventory.Listing) order.Snaps
 		ID: "order_1769086588534", Number: "TIC-KRLCH4H78", EventID: e.ID, EventName: e.Name, EventDate: e.StartsAt, EventTimezone: e.Timezone,
 		EventVenue: e.Venue.Name, EventLocation: "Oslo, NO", ListingID: l.ID, Section: l.Section, Row: l.Row, Quantity: 2,
 		UnitPrice: l.Price, Total: money.Amount{Minor: 15066, Currency: "NOK"}, Captured: money.Amount{Minor: 15066, Currency: "NOK"},
-		Refunded: money.Amount{Currency: "NOK"}, Version: 2, CreatedAt: sampleTime, UpdatedAt: sampleTime, PreviousStatus: order.Confirmed,
+		Refunded: money.Amount{Currency: "NOK"}, Version: 2, CreatedAt: sampleTime, UpdatedAt: sampleTime, PreviousStatus: order.Confirmed, Sale: inventory.SaleOf(sampleSale, e, l, []int{6, 7}),
 	}
 	for status, k := range kinds {
 		if k == kind {
@@ -183,10 +183,13 @@ func sampleOrder(kind fact.Kind, e event.Event, l inventory.Listing) order.Snaps
 	return s
 }
 
-func sampleHold(kind fact.Kind, l inventory.Listing) inventory.HoldSnapshot {
+// sampleSale is the number of the sale that the samples are of.
+const sampleSale = 90211
+
+func sampleHold(kind fact.Kind, e event.Event, l inventory.Listing) inventory.HoldSnapshot {
 	h := inventory.Hold{
 		ID: "hld_06fvnz7c6wyr1c2k2y0gqk4w3g", EventID: l.EventID, ListingID: l.ID, Section: l.Section, Row: l.Row, Quantity: 2, Price: l.Price,
-		Status: inventory.HoldActive, CreatedAt: sampleTime, ExpiresAt: sampleTime.Add(inventory.HoldFor),
+		SaleNo: sampleSale, Status: inventory.HoldActive, CreatedAt: sampleTime, ExpiresAt: sampleTime.Add(inventory.HoldFor),
 	}
 	switch kind {
 	case fact.HoldReleased:
@@ -194,7 +197,7 @@ func sampleHold(kind fact.Kind, l inventory.Listing) inventory.HoldSnapshot {
 	case fact.HoldExpired:
 		h.Status = inventory.HoldExpired
 	}
-	return h.Snapshot()
+	return h.Snapshot(e, l)
 }
 
 func sampleTicket(kind fact.Kind, e event.Event, l inventory.Listing) ticket.Snapshot {

@@ -29,6 +29,7 @@ type paymentJSON struct {
 type orderJSON struct {
 	OrderID        string       `json:"orderId" example:"order_1769086588534"`
 	OrderNumber    string       `json:"orderNumber" example:"TIC-KRLCH4H78"`
+	SaleID         int64        `json:"saleId" doc:"The number by which /v2 and the format stubhub know it. A hold that it was has the same."`
 	EventID        string       `json:"eventId"`
 	EventName      string       `json:"eventName"`
 	EventDate      string       `json:"eventDate" format:"date-time" doc:"The instant of the start, in UTC."`
@@ -50,6 +51,7 @@ type orderJSON struct {
 	Payment        *paymentJSON `json:"payment,omitempty"`
 	TransferMethod string       `json:"transferMethod,omitempty" enum:"mobile_transfer,digital_download,email,pickup"`
 	TransferNote   string       `json:"transferNote,omitempty"`
+	IssueCause     string       `json:"issueCause,omitempty" enum:"barcodes,not_received,other" doc:"Of the open issue."`
 	IssueReason    string       `json:"issueReason,omitempty"`
 	RefundReason   string       `json:"refundReason,omitempty"`
 	Version        int64        `json:"version" doc:"Grows with every change; the ETag."`
@@ -59,9 +61,9 @@ type orderJSON struct {
 
 func newOrder(o order.Order) orderJSON {
 	j := orderJSON{
-		OrderID: string(o.ID), OrderNumber: string(o.Number), EventID: string(o.EventID), EventName: o.EventName, EventDate: instant(o.EventDate),
+		OrderID: string(o.ID), OrderNumber: string(o.Number), SaleID: o.SaleNo, EventID: string(o.EventID), EventName: o.EventName, EventDate: instant(o.EventDate),
 		EventTimezone: o.EventTimezone, EventVenue: o.EventVenue, EventLocation: o.EventLocation, Section: o.Section, Row: o.Row, Seats: o.Seats,
-		ListingID: string(o.ListingID), Quantity: o.Quantity, Status: string(o.Status), PreviousStatus: string(o.PreviousStatus),
+		ListingID: string(o.ListingID), Quantity: o.Quantity, Status: string(o.Status), PreviousStatus: string(o.PreviousStatus), IssueCause: string(o.IssueCause),
 		UnitPrice: numberOf(o.UnitPrice), TotalAmount: numberOf(o.Total), RefundedAmount: numberOf(o.Refunded), Currency: string(o.Total.Currency),
 		Customer: customerJSON{
 			Email: o.People.Customer.Email,
