@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -25,11 +26,11 @@ type offer struct {
 	status inventory.Status // as asked for: sold_out follows
 	taken  map[int]bool     // ordinals
 
-	codes   bool // it is of a kind whose tickets are codes, which have to be there at a deadline
-	passed  bool // that has passed
-	coded   int  // places with codes
-	written bool // that it cannot be delivered has been written down
-	over    bool // its time is up, which has not been written down
+	codes   bool         // it is of a kind whose tickets are codes, which have to be there at a deadline
+	passed  bool         // that has passed
+	coded   map[int]bool // places with codes
+	written bool         // that it cannot be delivered has been written down
+	over    bool         // its time is up, which has not been written down
 }
 
 // late tells whether it cannot be delivered, written down or not.
@@ -40,7 +41,7 @@ func (o *offer) late() bool {
 	case inventory.Withdrawn, inventory.Expired:
 		return o.written
 	}
-	return o.codes && o.passed && o.coded < o.total
+	return o.codes && o.passed && len(o.coded) < o.total
 }
 
 // sells tells whether it is for sale.
@@ -329,6 +330,16 @@ func (w *world) release(t *rapid.T) {
 		delete(sold.offer.taken, ordinal)
 	}
 	w.sales = slices.Delete(w.sales, i, i+1)
+	if sold.offer.uncode(func(ordinal int) bool { return slices.Contains(sold.Ordinals, ordinal) }) {
+		w.lapsed(sold.offer)
+	}
+}
+
+// uncode takes the codes of some places away, and tells whether there were any.
+func (o *offer) uncode(which func(ordinal int) bool) bool {
+	before := len(o.coded)
+	maps.DeleteFunc(o.coded, func(ordinal int, _ bool) bool { return which(ordinal) })
+	return len(o.coded) != before
 }
 
 func (w *world) total(t *rapid.T) {
@@ -364,6 +375,7 @@ func (w *world) total(t *rapid.T) {
 		o.total = n
 	}
 	if err == nil {
+		o.uncode(func(ordinal int) bool { return ordinal >= o.total && !o.taken[ordinal] })
 		o.written = o.late()
 	}
 }
@@ -409,7 +421,10 @@ func (w *world) codes(t *rapid.T) {
 		l, err = w.s.stock.Covered(tx, house, o.id, n)
 		return err
 	})
-	o.coded = n
+	o.coded = map[int]bool{}
+	for ordinal := range n {
+		o.coded[ordinal] = true
+	}
 	w.lapsed(o)
 	if l.Barcoded != n || (l.Deliverability == inventory.Undeliverable) != o.written {
 		t.Fatalf("%d codes for %d places left %d and %s, want late %v", n, o.total, l.Barcoded, l.Deliverability, o.written)
@@ -472,6 +487,7 @@ func (w *world) status(t *rapid.T) {
 	}
 	if to == inventory.Withdrawn && !o.ended() {
 		o.written = o.late()
+		o.uncode(func(ordinal int) bool { return !o.taken[ordinal] })
 	}
 	o.status = to
 	o.written = o.late()
