@@ -23,8 +23,8 @@ const (
 	privateKey = "whsk_"
 )
 
-// validate checks everything but the URL and tells all faults at once. given tells whether the secret comes from the caller. A list that is too long is not looked through: its faults could fill
-// an answer a hundred times as long as the request.
+// validate checks everything but the URL and tells all faults at once. given tells whether the secret comes from the caller. A list that is too long is
+// not looked through: its faults could fill an answer a hundred times as long as the request.
 func (b *Book) validate(e *Endpoint, given bool) error {
 	var faults problem.Fields
 	v, ok := b.vocabularies[e.Format]

@@ -118,7 +118,7 @@ func (rt route) field(f problem.FieldError) string {
 	if f.In != "" {
 		return f.Pointer // of the query, a header or the path
 	}
-	for at := f.Pointer; at != ""; at = at[:strings.LastIndexByte(at, '/')] {
+	for at := f.Pointer; at != ""; at = at[:max(0, strings.LastIndexByte(at, '/'))] {
 		if name, ok := rt.names[at]; ok {
 			return rt.resource + "." + name
 		}
