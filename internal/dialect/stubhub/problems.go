@@ -52,8 +52,13 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, rt route, err error
 	switch p.Kind {
 	case problem.Unauthorized:
 		f.Code, f.Error, f.ErrorDescription = codeUnauthorized, "invalid_token", p.Detail
-		// gokit's client reads the parameters between commas, with none before error, and wants another behind it.
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stagedoor",error="invalid_token",error_description="`+quoted(p.Detail)+`"`)
+		if p.Scheme != "" {
+			w.Header().Set("WWW-Authenticate", p.Scheme+` realm="stagedoor", `+p.Challenge) // a token that is bound to a key, which gokit's clients do not have
+			break
+		}
+		// gokit's client reads the parameters between commas, without a space before error, and wants another behind it.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stagedoor",error="invalid_token",error_description="`+quoted(p.Detail)+
+			`",resource_metadata="`+a.PublicURL+`/.well-known/oauth-protected-resource"`) // RFC 9728 §5.1
 	case problem.NotFound:
 		f.Code = codeNotFound
 	case problem.Unsupported, problem.TooLarge:
@@ -108,13 +113,15 @@ func (rt route) errors(fields []problem.FieldError) map[string][]string {
 	return m
 }
 
-// field is "resource.field". A pointer of the trade's is looked up among the route's names, else written as StubHub writes names.
+// field is "resource.field". A pointer of the trade's, or the one above it, is looked up among the route's names, else written as StubHub writes names.
 func (rt route) field(f problem.FieldError) string {
 	if f.In != "" {
 		return f.Pointer // of the query, a header or the path
 	}
-	if name, ok := rt.names[f.Pointer]; ok {
-		return rt.resource + "." + name
+	for at := f.Pointer; at != ""; at = at[:max(0, strings.LastIndexByte(at, '/'))] {
+		if name, ok := rt.names[at]; ok {
+			return rt.resource + "." + name
+		}
 	}
 	path := strings.Split(strings.TrimPrefix(f.Pointer, "/"), "/")
 	for i, p := range path {
@@ -123,11 +130,14 @@ func (rt route) field(f problem.FieldError) string {
 	return strings.TrimSuffix(fmt.Sprintf("%s.%s", rt.resource, strings.Join(path, ".")), ".")
 }
 
-// snake writes fieldName as field_name.
+// snake writes fieldName as field_name. What begins with a capital is none of ours and stays.
 func snake(s string) string {
+	if s == "" || unicode.IsUpper(rune(s[0])) {
+		return s
+	}
 	var b strings.Builder
-	for i, c := range s {
-		if unicode.IsUpper(c) && i > 0 {
+	for _, c := range s {
+		if unicode.IsUpper(c) {
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToLower(c))
