@@ -1,9 +1,9 @@
 package event
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -173,30 +173,23 @@ type Updated struct {
 	UpdatedAt time.Time
 }
 
-// some is how many numbers one statement of ByNos takes.
-const some = 100
-
 // ByNos finds events by their numbers, also deleted ones. What there is not is left out.
 func ByNos(q db.Querier, org int64, nos []int64) (map[int64]Event, error) {
-	nos = slices.Clone(nos)
-	slices.Sort(nos)
-	nos = slices.Compact(nos)
+	list, err := json.Marshal(nos)
+	if err != nil {
+		return nil, err
+	}
 	all := make(map[int64]Event, len(nos))
-	for part := range slices.Chunk(nos, some) {
-		args := []any{org}
-		in := `0`
-		for _, no := range part {
-			args = append(args, no)
-			in += fmt.Sprintf(`, $%d`, len(args))
-		}
-		page, err := db.All(q, scan, `SELECT `+columns+` FROM events e LEFT JOIN venues v ON v.venue_id = e.venue_id
-			WHERE e.org_id = $1 AND e.event_no IN (`+in+`)`, args...)
-		if err != nil {
-			return nil, fmt.Errorf("load events: %w", err)
-		}
-		for _, e := range page {
-			all[e.No] = e
-		}
+	if len(nos) == 0 {
+		return all, nil
+	}
+	page, err := db.All(q, scan, `SELECT `+columns+` FROM events e LEFT JOIN venues v ON v.venue_id = e.venue_id
+		WHERE e.org_id = $1 AND e.event_no IN ints($2)`, org, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("load events: %w", err)
+	}
+	for _, e := range page {
+		all[e.No] = e
 	}
 	return all, nil
 }
