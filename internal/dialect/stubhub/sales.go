@@ -27,7 +27,6 @@ func (a *API) saleRoutes(mux *http.ServeMux) {
 		return route{method: method, path: path, scope: sc, status: status, resource: "sale"}
 	}
 	get(a, mux, r("GET", all, scope.TicketsRead, 200), a.sales)
-	get(a, mux, r("GET", all+"/recentupdates", scope.TicketsRead, 200), a.recentSales)
 	get(a, mux, r("GET", one, scope.TicketsRead, 200), a.sale)
 	change(a, mux, r("PATCH", one, scope.TicketsWrite, 200), a.saleChange, a.changeSale)
 	change(a, mux, r("DELETE", one, scope.TicketsWrite, 204), atOnce, a.rejectSale)
@@ -296,7 +295,7 @@ func (a *API) soldOf(q db.Querier, org int64, nos []int64, now time.Time) ([]sol
 
 // soldBy finds the sale that the path names; not_found.
 func (a *API) soldBy(q db.Querier, c *call, now time.Time) (sold, error) {
-	no, err := c.int32("saleId")
+	no, err := c.id("saleId")
 	if err != nil {
 		return sold{}, err
 	}
@@ -311,6 +310,9 @@ func (a *API) soldBy(q db.Querier, c *call, now time.Time) (sold, error) {
 }
 
 func (a *API) sale(ctx context.Context, c *call) (answer, error) {
+	if c.request.PathValue("saleId") == "recentupdates" { // the mux does not tell it from an id where both have other methods
+		return a.recentSales(ctx, c)
+	}
 	q, now := a.DB.Read(ctx), a.Now()
 	s, err := a.soldBy(q, c, now)
 	if err != nil {
