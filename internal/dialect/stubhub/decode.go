@@ -141,6 +141,19 @@ func (o *object) money(name string) *price {
 	if currency == nil {
 		m.fault("currency_code", "required", "Say in which currency (ISO 4217).")
 	}
+	like := money.Currency("CLF") // of which amounts have the most digits
+	if currency != nil {
+		if like = money.Currency(*currency); !like.Valid() {
+			m.fault("currency_code", "invalid", "Use a code of ISO 4217 such as EUR.")
+			return nil
+		}
+	}
+	if amount != nil {
+		if _, err := money.Parse(string(*amount), like); err != nil {
+			m.fault("amount", "invalid", "This is no amount: %v.", err)
+			return nil
+		}
+	}
 	if amount == nil || currency == nil {
 		return nil
 	}
