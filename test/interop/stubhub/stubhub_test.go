@@ -1,0 +1,75 @@
+// Package stubhub has a client that was written from the text of StubHub's specification, in another language and without a library, work against the built
+// binary: only the base URL in it is ours.
+package stubhub
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stagedoorhq/stagedoor/test/harness"
+)
+
+//go:embed client.mjs
+var client []byte
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m, false)) }
+
+func TestAClientWrittenFromTheSpecification(t *testing.T) {
+	node := harness.Tool(t, "node", "the client written from StubHub's specification was not run")
+	script := filepath.Join(t.TempDir(), "client.mjs")
+	if err := os.WriteFile(script, client, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+		given, err := json.Marshal(map[string]string{"base": st.URL + "/v2", "token": token(t, st)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), node, script)
+		cmd.Env = append(os.Environ(), "GIVEN="+string(given), "NODE_OPTIONS=", "NODE_NO_WARNINGS=1")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err != nil || strings.TrimSpace(string(out)) != `{"done":true}` {
+			t.Errorf("the client ended with %v, and wrote %q\n%s", err, out, said.Bytes())
+		}
+	})
+}
+
+// token is one of an app's own, asked for by StubHub's names of scopes.
+func token(t *testing.T, st *harness.Stage) string {
+	t.Helper()
+	_, key := st.Org(t, "Desk")
+	var app struct{ ClientID, ClientSecret string }
+	st.Client(key).Call(t, 201, "POST", "/api/v1/oauth/clients", map[string]any{
+		"name": "Desk", "scopes": []string{"read:webhooks", "write:webhooks"}, "grantTypes": []string{"client_credentials"},
+	}).Decode(t, &app)
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"read:webhooks write:webhooks"}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.URL+"/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(app.ClientID, app.ClientSecret)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
+		t.Fatalf("the token endpoint answered %d: %v", resp.StatusCode, err)
+	}
+	harness.Secret(answer.AccessToken)
+	return answer.AccessToken
+}
