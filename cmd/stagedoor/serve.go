@@ -14,8 +14,11 @@ type serveCmd struct {
 	AllowTarget   []network `help:"Network that deliveries may go to although it is not public, with plain http and any port; repeat for more." placeholder:"CIDR" setting:""`
 	TLSCert       string    `name:"tls-cert" help:"Certificate chain to serve https with, in PEM; read again when it changes." placeholder:"FILE" setting:"" and:"tls"`
 	TLSKey        string    `name:"tls-key" help:"The certificate's private key, in PEM." placeholder:"FILE" setting:"" and:"tls"`
-	TrustedProxy  []network `help:"Network of proxies whose X-Forwarded-For is believed; repeat for more." placeholder:"CIDR" setting:""`
+	TrustedProxy  []network `help:"Network of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; repeat for more." placeholder:"CIDR" setting:""`
 	MetricsListen string    `help:"Address that serves /metrics, /healthz and /readyz and nothing else; the main one then has no /metrics." placeholder:"HOST:PORT" setting:""`
+
+	RequireHTTPS       bool `name:"require-https" help:"Refuse requests to /v2 and /catalog that did not come by https, here or to a trusted proxy." setting:""`
+	OneWebhookPerTopic bool `help:"An owner has one webhook at most for each topic of the format stubhub, Ping excepted." setting:""`
 
 	SMTPURL         string        `name:"smtp-url" help:"Outgoing mail server for invitations and links: smtp://user:password@host:587?from=ADDRESS, or smtps://…." placeholder:"URL" setting:""`
 	NoSignUp        bool          `help:"Strangers may not make accounts; people are invited." setting:""`
@@ -48,6 +51,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	cfg := c.config(p)
 	cfg.Listen, cfg.MetricsListen, cfg.PublicURL = c.Listen, c.MetricsListen, c.PublicURL
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
+	cfg.RequireHTTPS, cfg.OneWebhookPerTopic = c.RequireHTTPS, c.OneWebhookPerTopic
 	cfg.SMTPURL, cfg.NoSignUp, cfg.OAuthPerMinute = c.SMTPURL, c.NoSignUp, c.OAuthPerMinute
 	cfg.AccessLife, cfg.RefreshIdle, cfg.RefreshAbsolute, cfg.RefreshGrace = c.AccessLife, c.RefreshIdle, c.RefreshAbsolute, c.RefreshGrace
 	cfg.CodeLife, cfg.PushLife, cfg.DeviceLife = c.CodeLife, c.PushLife, c.DeviceLife

@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/dialect/portal"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/pullup"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/standard"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/stubhub"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -46,6 +47,9 @@ type Config struct {
 	TLSKey         string
 	TrustedProxies []netip.Prefix
 	MetricsListen  string
+
+	RequireHTTPS       bool // /v2 and /catalog refuse what did not come by https
+	OneWebhookPerTopic bool // an owner has one webhook at most for each topic of the format stubhub
 
 	SMTPURL  string // of the outgoing mail server, see package mail; "" for none
 	NoSignUp bool   // accounts are made by invitation and command only
@@ -140,12 +144,15 @@ func (c *Core) open(ctx context.Context) error {
 	people := func(ctx context.Context, org int64, o id.Order) (order.People, error) {
 		return order.PeopleOf(c.DB.Read(ctx), org, o)
 	}
-	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL)}
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), stubhub.NewDialect()}
 	vocabularies := make([]endpoint.Vocabulary, len(dialects))
 	for i, d := range dialects {
 		vocabularies[i] = d
 	}
 	c.Endpoints = endpoint.NewBook(c.Keys, c.Policy, vocabularies...)
+	if c.OneWebhookPerTopic {
+		c.Endpoints.Single = stubhub.Format
+	}
 	c.Subscriptions = endpoint.NewSubscriptions(c.DB, c.Endpoints)
 	settings := delivery.Config{
 		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
@@ -161,7 +168,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Engine.LogTo(c.Ledger)
 	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
 	c.Events = event.New(c.Ledger, bespoken)
-	c.Stock = inventory.New(c.Ledger)
+	c.Stock = inventory.New(c.Ledger, c.Keys)
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)

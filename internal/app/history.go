@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/message"
@@ -58,7 +59,7 @@ func (c *Core) pointedAt(ctx context.Context, e *endpoint.Endpoint, raw string, 
 			return err
 		}
 		return c.DB.Configure(ctx, func(tx *db.Tx) error {
-			_, err := c.Endpoints.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, endpoint.Change{URL: &url}, 0)
+			_, err := c.Endpoints.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, endpoint.Change{URL: &url}, 0, audit.By{Actor: audit.Operator})
 			return err
 		})
 	}

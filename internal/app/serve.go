@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"runtime/debug"
@@ -154,9 +155,13 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 		ClientAddr: web.Client, Version: Version(), Log: c.Log,
 		Box: c.Box, Streams: f.streams,
 	})
+	var secure func(*http.Request) bool
+	if c.RequireHTTPS {
+		secure = func(r *http.Request) bool { return web.Secure(r.Context()) }
+	}
 	stubhub.New(server.Mux(), stubhub.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Calendar: c.Events, Stock: c.Stock, Book: c.Orders,
-		Endpoints: c.Endpoints, PublicURL: url, Log: c.Log,
+		Endpoints: c.Endpoints, PublicURL: url, Secure: secure, ClientAddr: web.Client, Log: c.Log,
 	})
 	return f, nil
 }

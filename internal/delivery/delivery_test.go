@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -214,7 +215,7 @@ func TestGoneDisablesAndWhatWasSkippedCanBeRecovered(t *testing.T) {
 		h.settled(e, "skipped", 3) // with the fact that tells of the disabling
 		on := true
 		err := d.Configure(t.Context(), func(tx *db.Tx) (err error) {
-			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0)
+			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0, audit.By{})
 			return err
 		})
 		if err != nil {

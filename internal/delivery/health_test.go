@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -65,7 +66,7 @@ func TestEndpointThatOnlyFailsIsToldOfAndThenDisabled(t *testing.T) {
 		// Enabled again it has all the time anew: one more failure does not disable it.
 		on := true
 		if err := d.Configure(t.Context(), func(tx *db.Tx) (err error) {
-			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0)
+			e, err = h.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0, audit.By{})
 			return err
 		}); err != nil {
 			t.Fatal(err)

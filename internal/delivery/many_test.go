@@ -16,7 +16,7 @@ import (
 func (h *house) change(e *endpoint.Endpoint, c endpoint.Change) {
 	h.t.Helper()
 	if err := h.db.Configure(h.t.Context(), func(tx *db.Tx) error {
-		now, err := h.book.Update(tx, ours, e.ID, c, 0)
+		now, err := h.book.Update(tx, ours, e.ID, c, 0, audit.By{})
 		if err == nil {
 			*e = *now
 		}

@@ -20,7 +20,7 @@ import (
 
 // Limits of what an owner may ask for.
 const (
-	MaxEndpoints   = 10_000 // of an organisation
+	MaxEndpoints   = 20_000 // of an organisation
 	MaxEvents      = 100    // names that one endpoint subscribes to
 	MaxRetries     = 32
 	MaxRetryDelay  = 24 * time.Hour
@@ -28,7 +28,7 @@ const (
 	MaxRateLimit   = 10_000 // attempts a second
 	DefaultOverlap = 24 * time.Hour
 
-	maxDescription = 500 // characters
+	MaxDescription = 500 // characters
 )
 
 // Ledger is what the book needs of the log of facts.
@@ -40,6 +40,9 @@ type Ledger interface {
 type Book struct {
 	// Most is how many endpoints an organisation may have; [MaxEndpoints] when 0.
 	Most int
+	// Single is a format of which no two endpoints of the same owner (an app, or the organisation itself) may have a name in common, but for test
+	// deliveries; "" for none.
+	Single string
 
 	keys         *seal.Keyring
 	policy       *egress.Policy
@@ -115,6 +118,7 @@ type Spec struct {
 	Inactive    bool
 	Options     Options
 	Secret      string    // "" has one made; a given one must fit the format
+	NoSecret    bool      // "" stays so, where the format is [Static]: deliveries carry no Authorization
 	Grant       int64     // the number of the grant that an app makes it on; 0 for the organisation's own
 	Sees        scope.Set // what an app's may be told of
 }
@@ -131,7 +135,7 @@ func (s Spec) draft() *Endpoint {
 }
 
 // Check tells everything that is wrong with a spec but its URL, without a transaction.
-func (b *Book) Check(s Spec) error { return b.validate(s.draft()) }
+func (b *Book) Check(s Spec) error { return b.validate(s.draft(), true) }
 
 // Create makes an endpoint and a secret for it.
 func (b *Book) Create(tx *db.Tx, org int64, s Spec, by audit.By) (*Endpoint, error) {
@@ -140,7 +144,7 @@ func (b *Book) Create(tx *db.Tx, org int64, s Spec, by audit.By) (*Endpoint, err
 	if e.URL == "" {
 		return nil, noURL()
 	}
-	if err := b.validate(e); err != nil {
+	if err := b.validate(e, true); err != nil {
 		return nil, err
 	}
 	if n, err := db.One(tx, db.Value[int], "SELECT count(*) FROM endpoints WHERE org_id = $1 AND deleted_at IS NULL", org); err != nil {
@@ -148,7 +152,10 @@ func (b *Book) Create(tx *db.Tx, org int64, s Spec, by audit.By) (*Endpoint, err
 	} else if n >= b.most() {
 		return nil, problem.New(problem.Conflict, "too_many_webhooks", "The organisation has %d webhooks, which is the most; delete one first.", n)
 	}
-	if e.Secret == "" {
+	if err := b.unshared(tx, e); err != nil {
+		return nil, err
+	}
+	if e.Secret == "" && !(s.NoSecret && isStatic(b.vocabularies[e.Format])) {
 		e.Secret = b.newSecret(e)
 	}
 	if err := b.insert(tx, e); err != nil {

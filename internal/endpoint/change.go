@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
@@ -16,6 +17,8 @@ type Change struct {
 	Events      *[]string
 	Description *string
 	Active      *bool   // true also lifts what the engine disabled
+	Revive      bool    // lifts what the engine disabled, and leaves alone what its owner paused
+	Secret      *string // where the format is [Static]: at once, without an overlap; "" sends none
 	Format      *string // with another format, the secret stays
 	Signature   *string // another scheme needs another key: refused
 	Retry       **[]time.Duration
@@ -26,7 +29,7 @@ type Change struct {
 }
 
 // Update changes an endpoint. ifVersion is the version that the caller saw, or 0.
-func (b *Book) Update(tx *db.Tx, whose Whose, i id.Webhook, c Change, ifVersion int64) (*Endpoint, error) {
+func (b *Book) Update(tx *db.Tx, whose Whose, i id.Webhook, c Change, ifVersion int64, by audit.By) (*Endpoint, error) {
 	e, err := b.at(tx, whose, i, ifVersion)
 	if err != nil {
 		return nil, err
@@ -36,11 +39,16 @@ func (b *Book) Update(tx *db.Tx, whose Whose, i id.Webhook, c Change, ifVersion 
 	}
 	was := *e
 	b.apply(e, c)
-	if err := b.validate(e); err != nil {
+	if err := b.validate(e, c.Secret != nil); err != nil {
 		return nil, err
 	}
 	if reflect.DeepEqual(*e, was) {
 		return e, nil // the version grows with changes only
+	}
+	if e.Format != was.Format || !slices.Equal(e.Events, was.Events) {
+		if err := b.unshared(tx, e); err != nil {
+			return nil, err
+		}
 	}
 	if e.Enabled() && !was.Enabled() || e.URL != was.URL {
 		// What failed before says nothing about what is sent from now on; without this, the next failure would disable it again.
@@ -48,7 +56,32 @@ func (b *Book) Update(tx *db.Tx, whose Whose, i id.Webhook, c Change, ifVersion 
 			return nil, err
 		}
 	}
-	return e, b.store(tx, e)
+	if err := b.store(tx, e); err != nil {
+		return nil, err
+	}
+	return e, audit.Append(tx, by.Entry(e.Org, "webhook.changed", string(e.ID), map[string]any{"changed": changed(&was, e)}))
+}
+
+// changed names what is different about an endpoint, and not what it is now: URLs and headers may hold secrets.
+func changed(was, e *Endpoint) []string {
+	var names []string
+	for _, c := range []struct {
+		name string
+		is   bool
+	}{
+		{"url", e.URL != was.URL},
+		{"format", e.Format != was.Format},
+		{"events", !slices.Equal(e.Events, was.Events)},
+		{"description", e.Description != was.Description},
+		{"active", e.Enabled() != was.Enabled()},
+		{"secret", e.Secret != was.Secret},
+		{"options", !reflect.DeepEqual(e.Options, was.Options)},
+	} {
+		if c.is {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // at returns an endpoint if it is at the version that the caller saw.
@@ -69,6 +102,9 @@ func (b *Book) changeable(e *Endpoint, c Change) error {
 	if c.Format != nil && e.Options.Signature == v1a && *c.Format != e.Format {
 		return problem.Field("/format", "not_changeable", "This webhook signs with a key pair, which %s may not; make a new webhook.", clip(*c.Format))
 	}
+	if c.Secret != nil && !isStatic(v) {
+		return problem.Field("/secret", "not_changeable", "A webhook in the format %s gets a new secret by rotating it.", e.Format)
+	}
 	return nil
 }
 
@@ -86,6 +122,12 @@ func (b *Book) apply(e *Endpoint, c Change) {
 	set(&e.Options.Headers, c.Headers)
 	set(&e.Options.RateLimit, c.RateLimit)
 	set(&e.Options.Ordered, c.Ordered)
+	if c.Secret != nil && *c.Secret != e.Secret {
+		e.Secret, e.OldSecret, e.OldUntil = *c.Secret, "", time.Time{}
+	}
+	if c.Revive {
+		e.Disabled, e.DisabledAt = "", time.Time{}
+	}
 	if c.Active != nil {
 		e.Active = *c.Active
 		if e.Active {

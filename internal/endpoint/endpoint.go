@@ -37,6 +37,15 @@ type Vocabulary interface {
 	Signatures() []string
 }
 
+// Static is implemented by a vocabulary that signs nothing: an endpoint's secret is the value of the header Authorization, and none is sent where it
+// is empty.
+type Static interface{ Static() bool }
+
+func isStatic(v Vocabulary) bool {
+	s, ok := v.(Static)
+	return ok && s.Static()
+}
+
 // Endpoint is a webhook endpoint.
 type Endpoint struct {
 	Number      int64     // inside; part of its deliveries' ids

@@ -138,7 +138,7 @@ func (h *house) tryCreate(o int64, s endpoint.Spec) (e *endpoint.Endpoint, err e
 
 func (h *house) update(e *endpoint.Endpoint, c endpoint.Change, version int64) (now *endpoint.Endpoint, err error) {
 	err = h.configure(func(tx *db.Tx) (err error) {
-		now, err = h.book.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, c, version)
+		now, err = h.book.Update(tx, endpoint.Whose{Org: e.Org}, e.ID, c, version, audit.By{})
 		return err
 	})
 	return now, err

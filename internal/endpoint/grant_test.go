@@ -86,7 +86,7 @@ func TestAppTouchesNoEndpointsButItsOwn(t *testing.T) {
 			for what, err := range map[string]error{
 				"Get": get,
 				"Update": h.configure(func(tx *db.Tx) error {
-					_, err := h.book.Update(tx, app, e.ID, endpoint.Change{Description: &text}, 0)
+					_, err := h.book.Update(tx, app, e.ID, endpoint.Change{Description: &text}, 0, audit.By{})
 					return err
 				}),
 				"Rotate": h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, app, e.ID, 0, audit.By{}); return err }),
@@ -107,7 +107,7 @@ func TestAppTouchesNoEndpointsButItsOwn(t *testing.T) {
 			}
 		}
 		if err := h.configure(func(tx *db.Tx) error {
-			_, err := h.book.Update(tx, app, own.ID, endpoint.Change{Description: &text}, 0)
+			_, err := h.book.Update(tx, app, own.ID, endpoint.Change{Description: &text}, 0, audit.By{})
 			return err
 		}); err != nil {
 			t.Fatal(err)

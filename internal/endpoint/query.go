@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"math"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -31,17 +32,53 @@ func (b *Book) Get(q db.Querier, whose Whose, i id.Webhook) (*Endpoint, error) {
 	return e, err
 }
 
+// ByNumber is Get for an endpoint's number, which partners' interfaces call its id; in one format.
+func (b *Book) ByNumber(q db.Querier, whose Whose, format string, number int64) (*Endpoint, error) {
+	e, err := db.One(q, b.scanLive, "SELECT "+columns+from+" WHERE "+theirs+" AND e.endpoint_id = $3 AND e.format = $4", whose.Org, whose.Grant, number, format)
+	if errors.Is(err, db.ErrNoRow) {
+		return nil, problem.New(problem.NotFound, "webhook_not_found", "There is no webhook %d.", number)
+	}
+	return e, err
+}
+
 func (b *Book) byNumber(q db.Querier, number int64) (*Endpoint, error) {
 	return db.One(q, b.scanLive, "SELECT "+columns+from+" WHERE e.endpoint_id = $1 AND e.deleted_at IS NULL", number)
 }
 
 // List returns a page of endpoints, oldest first, and how many there are in all.
 func (b *Book) List(q db.Querier, whose Whose, limit, offset int) ([]*Endpoint, int, error) {
-	total, err := db.One(q, db.Value[int], "SELECT count(*) FROM endpoints e WHERE "+theirs, whose.Org, whose.Grant)
+	return b.Page(q, whose, Page{Limit: limit, Offset: offset})
+}
+
+// Page says which of a list are wanted.
+type Page struct {
+	Format string // "" for all
+	Newest bool   // newest first, else oldest first: endpoints are numbered as they are made
+	After  int64  // the number of the endpoint where the page before ended; 0 to begin
+	Offset int    // how many are passed over
+	Limit  int
+}
+
+// Page returns a part of a list and how many endpoints the whole has. Whoever goes through it by After sees each that was there all the time once.
+func (b *Book) Page(q db.Querier, whose Whose, p Page) ([]*Endpoint, int, error) {
+	where := theirs
+	if p.Format != "" {
+		where += " AND e.format = $3"
+	} else {
+		where += " AND $3 = ''"
+	}
+	total, err := db.One(q, db.Value[int], "SELECT count(*) FROM endpoints e WHERE "+where, whose.Org, whose.Grant, p.Format)
 	if err != nil {
 		return nil, 0, err
 	}
-	all, err := db.All(q, b.scanLive, "SELECT "+columns+from+" WHERE "+theirs+" ORDER BY e.endpoint_id LIMIT $3 OFFSET $4",
-		whose.Org, whose.Grant, limit, offset)
+	behind, order := " AND e.endpoint_id > $4", " ORDER BY e.endpoint_id"
+	if p.Newest {
+		behind, order = " AND e.endpoint_id < $4", order+" DESC"
+		if p.After == 0 {
+			p.After = math.MaxInt64
+		}
+	}
+	all, err := db.All(q, b.scanLive, "SELECT "+columns+from+" WHERE "+where+behind+order+" LIMIT $5 OFFSET $6",
+		whose.Org, whose.Grant, p.Format, p.After, p.Limit, p.Offset)
 	return all, total, err
 }

@@ -82,7 +82,7 @@ func TestRevisionOfARolledBackChangeComesAgain(t *testing.T) {
 		undo, wrong, right := errors.New("undo"), "wrong", "right"
 		update := func(description *string, end error) error {
 			return h.configure(func(tx *db.Tx) error {
-				if _, err := h.book.Update(tx, ours, e.ID, endpoint.Change{Description: description}, 0); err != nil {
+				if _, err := h.book.Update(tx, ours, e.ID, endpoint.Change{Description: description}, 0, audit.By{}); err != nil {
 					return err
 				}
 				if _, err := h.subs.At(tx); err != nil {
@@ -192,7 +192,7 @@ func TestFactsSeeTheSubscriptionsOfTheirPlace(t *testing.T) {
 			on := i%2 == 1
 			begun.Add(1)
 			if err := owner.configure(func(tx *db.Tx) error {
-				if _, err := owner.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0); err != nil {
+				if _, err := owner.book.Update(tx, ours, e.ID, endpoint.Change{Active: &on}, 0, audit.By{}); err != nil {
 					return err
 				}
 				note(tx, on)

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -21,9 +23,9 @@ const (
 	privateKey = "whsk_"
 )
 
-// validate checks everything but the URL and tells all faults at once. A list that is too long is not looked through: its faults could fill
+// validate checks everything but the URL and tells all faults at once. given tells whether the secret comes from the caller. A list that is too long is not looked through: its faults could fill
 // an answer a hundred times as long as the request.
-func (b *Book) validate(e *Endpoint) error {
+func (b *Book) validate(e *Endpoint, given bool) error {
 	var faults problem.Fields
 	v, ok := b.vocabularies[e.Format]
 	if !ok {
@@ -31,7 +33,7 @@ func (b *Book) validate(e *Endpoint) error {
 	} else {
 		validateEvents(v, e.Events, &faults)
 		if validateSignature(v, e.Options.Signature, &faults) {
-			validateSecret(v, e, &faults)
+			validateSecret(v, e, given, &faults)
 		}
 	}
 	validateOptions(e.Options, &faults)
@@ -41,8 +43,8 @@ func (b *Book) validate(e *Endpoint) error {
 
 func validateDescription(s string, faults *problem.Fields) {
 	switch {
-	case utf8.RuneCountInString(s) > maxDescription:
-		faults.Add("/description", "too_long", "A description has %d characters at most.", maxDescription)
+	case utf8.RuneCountInString(s) > MaxDescription:
+		faults.Add("/description", "too_long", "A description has %d characters at most.", MaxDescription)
 	case !utf8.ValidString(s), strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
 		faults.Add("/description", "control_characters", "A description is text, without control characters.")
 	}
@@ -71,6 +73,45 @@ func validateEvents(v Vocabulary, events []string, faults *problem.Fields) {
 		}
 		seen[name] = true
 	}
+}
+
+// unshared refuses names that another endpoint of the same owner has, where the format is [Book].Single.
+func (b *Book) unshared(tx *db.Tx, e *Endpoint) error {
+	if b.Single == "" || e.Format != b.Single {
+		return nil
+	}
+	v := b.vocabularies[e.Format]
+	test, _ := v.Name(fact.EndpointPinged) // which every endpoint is sent
+	taken := map[string]bool{}
+	others, err := db.All(tx, db.Value[string], `SELECT events FROM endpoints WHERE org_id = $1 AND format = $2 AND grant_no = $3 AND endpoint_id <> $4
+		AND deleted_at IS NULL`, e.Org, e.Format, e.Grant, e.Number)
+	if err != nil {
+		return err
+	}
+	for _, text := range others {
+		var events []string
+		if err := json.Unmarshal([]byte(text), &events); err != nil {
+			return err
+		}
+		for _, name := range spelled(v, events) {
+			taken[name] = name != test
+		}
+	}
+	var faults problem.Fields
+	for i, name := range spelled(v, e.Events) {
+		if taken[name] {
+			faults.Add(fmt.Sprintf("/events/%d", i), "taken", "You have another webhook for %q; there is one for each. Change or delete that one.", name)
+		}
+	}
+	return faults.Err()
+}
+
+// spelled are names with [Wildcard] spelled out.
+func spelled(v Vocabulary, events []string) []string {
+	if slices.Contains(events, Wildcard) {
+		return v.Events()
+	}
+	return events
 }
 
 func ownWords(v Vocabulary) string {
@@ -102,12 +143,16 @@ func validateSignature(v Vocabulary, signature string, faults *problem.Fields) (
 }
 
 // validateSecret checks a secret that was given, or that an endpoint has from another format. Formats that let an owner choose the signature sign
-// as Standard Webhooks, whose keys have a form; in all others any printable text will do.
-func validateSecret(v Vocabulary, e *Endpoint, faults *problem.Fields) {
-	if e.Secret == "" {
-		return // one will be made
+// as Standard Webhooks, whose keys have a form; in all others any printable text will do. An empty one is made where the endpoint is new, and none where
+// the format is [Static].
+func validateSecret(v Vocabulary, e *Endpoint, given bool, faults *problem.Fields) {
+	if e.Secret == "" && (e.Number == 0 || isStatic(v)) {
+		return
 	}
 	scheme, want := webhook.Portal, "printable ASCII without spaces around it"
+	if isStatic(v) {
+		scheme = webhook.Static
+	}
 	pair := chosen(v, e.Options.Signature) == v1a
 	if len(v.Signatures()) > 0 {
 		scheme, want = webhook.Standard, "whsec_ and the base64 of 24 to 64 bytes"
@@ -118,7 +163,7 @@ func validateSecret(v Vocabulary, e *Endpoint, faults *problem.Fields) {
 	if _, err := webhook.NewSigner(scheme, webhook.Key{Text: e.Secret}); err == nil && pair == strings.HasPrefix(e.Secret, privateKey) {
 		return
 	}
-	if e.Number == 0 {
+	if given {
 		faults.Add("/secret", "invalid_secret", "A secret of the format %s is %s.", v.Format(), want)
 	} else {
 		faults.Add("/format", "not_changeable", "The webhook's secret does not fit the format %s, which takes %s; make a new webhook.", v.Format(), want)

@@ -41,6 +41,12 @@ const (
 	EndpointRecovered Kind = "endpoint.recovered"
 	ListingChanged    Kind = "listing.changed"
 
+	SaleBarcodesFailed      Kind = "sale.barcodes_failed"   // of an order, which has an issue by it
+	SaleBarcodesReceived    Kind = "sale.barcodes_received" // when the order stayed what it was
+	TransferFailed          Kind = "transfer.failed"        // the buyer did not receive the tickets: an issue of the order
+	ListingBarcodesFailed   Kind = "listing.barcodes_failed"
+	ListingBarcodesReceived Kind = "listing.barcodes_received"
+
 	TicketTransferOffered  Kind = "ticket.transfer_offered"
 	TicketTransferDeclined Kind = "ticket.transfer_declined"
 	TicketTransferRevoked  Kind = "ticket.transfer_revoked"
@@ -77,6 +83,7 @@ func Native() []Kind {
 		StampAwarded, StampRevoked,
 		HoldPlaced, HoldExpired, HoldReleased,
 		CheckinAdmitted, CheckinReadmitted, CheckinDenied, CheckinExited, CheckinConflicted, CheckinUndone,
+		SaleBarcodesFailed, SaleBarcodesReceived, TransferFailed, ListingBarcodesFailed, ListingBarcodesReceived,
 	}
 }
 

@@ -103,7 +103,7 @@ type hall struct {
 func open(t testing.TB, d *db.DB) *hall {
 	t.Helper()
 	l, c := &log{}, &codes{}
-	stock, roll := inventory.New(l), ticket.New(l, d, nil)
+	stock, roll := inventory.New(l, nil), ticket.New(l, d, nil)
 	h := &hall{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, roll), roll: roll, codes: c, door: gate.New(l, c)}
 	h.event("E")
 	return h

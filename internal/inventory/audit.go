@@ -10,7 +10,7 @@ import (
 // goes on meanwhile makes no difference.
 func Audit(q db.Querier) ([]string, error) {
 	var all []string
-	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds} {
+	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds, auditBarcodes, auditBarcoded} {
 		found, err := check(q)
 		if err != nil {
 			return nil, fmt.Errorf("audit inventory: %w", err)
@@ -169,6 +169,38 @@ func auditHolds(q db.Querier) ([]string, error) {
 			FULL JOIN (SELECT hold_no, quantity FROM holds WHERE status = 'active') AS h ON c.order_no = -h.hold_no) AS x
 		WHERE x.n <> x.want`)
 	return append(all, claims...), err
+}
+
+// auditBarcodes compares sets with what is kept of their values.
+func auditBarcodes(q db.Querier) ([]string, error) {
+	return db.All(q, func(r db.Rows) (string, error) {
+		var set, listing, ordinal, n, want int64
+		err := r.Scan(&set, &listing, &ordinal, &n, &want)
+		return fmt.Sprintf("The barcodes of place %d of listing number %d (set %d) have %d digests and should have %d.", ordinal+1, listing, set, n, want), err
+	}, `SELECT * FROM (
+			SELECT COALESCE(b.set_no, d.set_no) AS set_no, COALESCE(b.listing_no, d.listing_no) AS listing_no, COALESCE(b.ordinal, d.ordinal) AS ordinal,
+				COALESCE(d.n, 0) AS n, COALESCE(b.n, 0) AS want
+			FROM (SELECT set_no, org_id, event_no, listing_no, ordinal, n FROM barcode_sets WHERE status = 'received' AND replaced_at IS NULL) AS b
+			FULL JOIN (SELECT set_no, org_id, event_no, listing_no, ordinal, count(*) AS n FROM barcode_values GROUP BY set_no, org_id, event_no, listing_no, ordinal) AS d
+				ON d.set_no = b.set_no AND d.org_id = b.org_id AND d.event_no = b.event_no AND d.listing_no = b.listing_no AND d.ordinal = b.ordinal) AS x
+		WHERE x.n <> x.want`)
+}
+
+// auditBarcoded compares how many places listings say have barcodes with their sets.
+func auditBarcoded(q db.Querier) ([]string, error) {
+	return db.All(q, func(r db.Rows) (string, error) {
+		var listing string
+		var n, want, beyond int
+		err := r.Scan(&listing, &n, &want, &beyond)
+		return fmt.Sprintf("Listing %s says that %d places have barcodes; %d have, %d of them beyond its end.", listing, n, want, beyond), err
+	}, `SELECT * FROM (
+			SELECT l.id, l.barcoded, COALESCE(b.n, 0) AS want, COALESCE(b.beyond, 0) AS beyond FROM listings l LEFT JOIN (
+				SELECT s.listing_no, count(*) AS n, CAST(SUM(CASE WHEN s.ordinal >= o.quantity AND c.ordinal IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS beyond
+				FROM barcode_sets s JOIN listings o ON o.listing_no = s.listing_no
+					LEFT JOIN claims c ON c.listing_no = s.listing_no AND c.ordinal = s.ordinal
+				WHERE s.status = 'received' AND s.replaced_at IS NULL
+				GROUP BY s.listing_no) AS b ON b.listing_no = l.listing_no) AS x
+		WHERE x.barcoded <> x.want OR x.beyond > 0`)
 }
 
 // Sold returns how many units each listing says are sold, by the listing's number, for audits of others.

@@ -133,6 +133,9 @@ func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listi
 	if err := s.move(tx, org, ev, pool, before.share(), l.share()); err != nil {
 		return Listing{}, err
 	}
+	if l, err = s.keepBarcodes(tx, org, ev, before, l); err != nil {
+		return Listing{}, err
+	}
 	return l, s.tell(tx, org, l, changes)
 }
 

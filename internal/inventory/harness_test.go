@@ -63,7 +63,7 @@ type store struct {
 
 func open(t testing.TB, d *db.DB) *store {
 	l := &log{}
-	return &store{t: t, db: d, log: l, cal: event.New(l, nil), stock: inventory.New(l)}
+	return &store{t: t, db: d, log: l, cal: event.New(l, nil), stock: inventory.New(l, keyring(t))}
 }
 
 func (s *store) write(f fail, fn func(tx *db.Tx) error) {

@@ -27,6 +27,10 @@
 // not be converted any more; its units are free for whoever needs them ([Stock.Pick] looks when there are too few), and [Stock.ExpireSome] frees
 // them in any case. Facts: hold.placed, hold.released, hold.expired; what a hold is converted into, the order tells.
 //
+// A place can have barcodes ([BarcodeSet]), uploaded for a listing ([Stock.ReceiveBarcodes]) or for an order. They are sealed at rest, checked against the event's
+// [BarcodeRule], and no value is had by two places of an event (primary key). They end with the place: when its order gives it back, when it is listed no
+// more, or when it gets another name. Facts: listing.barcodes_failed, listing.barcodes_received.
+//
 // A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts and
 // paused listings are blocked.
 //
@@ -43,6 +47,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/money"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 )
 
 // Listing is an offer of units of one section and row.
@@ -64,6 +69,7 @@ type Listing struct {
 	Most       int
 	SplitRule  Rule
 	Status     Status
+	Barcoded   int   // places, sold ones too, that have received barcodes
 	Version    int64 // 1 and growing, with every sale too
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
@@ -127,10 +133,13 @@ type Ledger interface {
 // Stock changes listings and what is left of them.
 type Stock struct {
 	ledger Ledger
+	keys   *seal.Keyring
 
 	mu       sync.Mutex // guards expected
 	expected map[expectedHold]bool
 }
 
-// New makes a stock.
-func New(l Ledger) *Stock { return &Stock{ledger: l, expected: map[expectedHold]bool{}} }
+// New makes a stock. The keyring seals barcodes; without barcodes it may be nil.
+func New(l Ledger, keys *seal.Keyring) *Stock {
+	return &Stock{ledger: l, keys: keys, expected: map[expectedHold]bool{}}
+}

@@ -15,7 +15,7 @@ import (
 )
 
 const columns = `l.listing_no, l.id, l.event_no, l.event_id, l.external_id, l.section, l.row_name, l.seats, l.quantity, l.held, l.sold,
-	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at, l.type_id, l.least, l.most,
+	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at, l.type_id, l.least, l.most, l.barcoded,
 	` + roomSQL + `, (SELECT MIN(n.capacity) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
 
 // roomSQL is what is free in all pools of a ticket type's listing l; NULL of others.
@@ -33,7 +33,7 @@ func scanWith(r db.Rows, more ...any) (Listing, error) {
 	err := r.Scan(append([]any{
 		&l.No, &l.ID, &l.EventNo, &l.EventID, &l.ExternalID, &l.Section, &l.Row, &seats, &l.Total, &l.Held, &l.Sold,
 		&l.highWater, &l.Price.Minor, &l.Price.Currency, &l.SplitRule, &l.Status, &l.Version, &created, &updated,
-		&ofType, &least, &most, &room, &ceiling,
+		&ofType, &least, &most, &l.Barcoded, &room, &ceiling,
 	}, more...)...)
 	if err != nil {
 		return Listing{}, err

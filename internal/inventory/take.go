@@ -356,6 +356,7 @@ type Return struct {
 	Order    int64
 	Listing  int64 // its number
 	Ordinals []int
+	Barcodes bool // some were uploaded for the order
 }
 
 // Release gives an order's units back. The event must be locked by this transaction.
@@ -369,7 +370,11 @@ func (s *Stock) Release(tx *db.Tx, org int64, ev event.Event, r Return) error {
 		return err
 	}
 	l.Sold -= len(r.Ordinals)
-	return s.counted(tx, org, ev, p, l)
+	if err := s.counted(tx, org, ev, p, l); err != nil || l.Barcoded == 0 && !r.Barcodes {
+		return err
+	}
+	_, _, err = s.endBarcodes(tx, org, ev, l.No, `ordinal IN ints($4)`, jsonList(r.Ordinals)) // a buyer has seen them
+	return err
 }
 
 // byNo loads a listing whose event is locked, and what it shares with others.

@@ -371,6 +371,9 @@ func (s *Stock) UpdateType(tx *db.Tx, org int64, t id.TicketType, p TypePatch) (
 	if err := s.move(tx, org, ev, total, was.share(), is.share()); err != nil {
 		return TicketType{}, err
 	}
+	if place.Listing, err = s.keepBarcodes(tx, org, ev, before.Listing, place.Listing); err != nil {
+		return TicketType{}, err
+	}
 	return *place, s.tell(tx, org, place.Listing, differences(before.Listing, place.Listing))
 }
 

@@ -47,7 +47,8 @@ func auditOrders(q db.Querier) ([]string, error) {
 		var seats *string
 		var status, previous Status
 		var people bool
-		if err := r.Scan(&no, &quantity, &units, &seats, &unit, &total, &captured, &refunded, &status, &previous, &refunds, &people); err != nil {
+		var cause Cause
+		if err := r.Scan(&no, &quantity, &units, &seats, &unit, &total, &captured, &refunded, &status, &previous, &refunds, &people, &cause); err != nil {
 			return struct{}{}, err
 		}
 		say := func(format string, args ...any) {
@@ -71,12 +72,15 @@ func auditOrders(q db.Querier) ([]string, error) {
 		if previous == "" && status != Confirmed && status != Provisional || previous != "" && !slices.Contains(allowed[previous], status) {
 			say("is %s after %q, which the table does not allow", status, previous)
 		}
+		if (cause != "") != (status == Issue) {
+			say("is %s with %q as the cause of an issue", status, cause)
+		}
 		if !people {
 			say("has lost its row of personal data")
 		}
 		return struct{}{}, nil
 	}, `SELECT o.order_no, o.quantity, o.units, o.seats, o.unit_price, o.total, o.captured, o.refunded, o.status, o.previous_status,
-			CAST(COALESCE((SELECT SUM(f.amount) FROM refunds f WHERE f.order_no = o.order_no), 0) AS BIGINT), p.order_no IS NOT NULL
+			CAST(COALESCE((SELECT SUM(f.amount) FROM refunds f WHERE f.order_no = o.order_no), 0) AS BIGINT), p.order_no IS NOT NULL, o.cause
 		FROM orders o LEFT JOIN order_people p ON p.order_no = o.order_no`)
 	return all, err
 }

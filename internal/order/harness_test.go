@@ -72,7 +72,7 @@ type shop struct {
 
 func open(t testing.TB, d *db.DB) *shop {
 	l := &log{}
-	stock := inventory.New(l)
+	stock := inventory.New(l, keyring(t))
 	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, ticket.New(l, d, nil))}
 	s.event("E", "2099-08-14T20:30:00")
 	return s

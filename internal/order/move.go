@@ -54,13 +54,18 @@ func (b *Book) SetStatus(tx *db.Tx, org int64, order id.Order, c Change) (Order,
 		return Order{}, nil, err
 	}
 	if c.Status == Fulfilled {
-		o.TransferMethod = cmp.Or(c.TransferMethod, MobileTransfer)
-		o.People.TransferNote = cmp.Or(c.TransferNote, o.TransferMethod.note())
-		if err := o.updateNotes(tx, org); err != nil {
+		if err := o.fulfil(tx, org, cmp.Or(c.TransferMethod, MobileTransfer), c.TransferNote); err != nil {
 			return Order{}, nil, err
 		}
 	}
 	return b.move(tx, org, ev, o, c.Status)
+}
+
+// fulfil notes how the tickets reach the buyer.
+func (o *Order) fulfil(tx *db.Tx, org int64, m TransferMethod, note string) error {
+	o.TransferMethod = m
+	o.People.TransferNote = cmp.Or(note, m.note())
+	return o.updateNotes(tx, org)
 }
 
 // Cancel is SetStatus with the status cancelled.
@@ -93,6 +98,7 @@ func (b *Book) RaiseIssue(tx *db.Tx, org int64, order id.Order, reason string, v
 	if o.Status == Issue {
 		return o, nil, nil
 	}
+	o.IssueCause = CauseOther
 	return b.move(tx, org, ev, o, Issue)
 }
 
@@ -122,11 +128,16 @@ func lock(tx *db.Tx, org int64, order id.Order, version int64, stock bool) (Orde
 
 // move makes a transition that is allowed, and tells of it. ev must be locked if the order loses its units by it.
 func (b *Book) move(tx *db.Tx, org int64, ev event.Event, o Order, to Status) (Order, *fact.Fact, error) {
+	return b.moveBy(tx, org, ev, o, to, kinds[to])
+}
+
+// moveBy is move for a transition that is told by another fact than usual.
+func (b *Book) moveBy(tx *db.Tx, org int64, ev event.Event, o Order, to Status, kind fact.Kind) (Order, *fact.Fact, error) {
 	followed, err := b.change(tx, org, ev, &o, to)
 	if err != nil {
 		return Order{}, nil, err
 	}
-	f, err := b.tell(tx, org, kinds[to], o.Snapshot(), followed...)
+	f, err := b.tell(tx, org, kind, o.Snapshot(), followed...)
 	return o, f, err
 }
 
@@ -136,6 +147,9 @@ func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status)
 	gives := o.Status.Live() && !to.Live()
 	o.Status, o.PreviousStatus = to, o.Status
 	o.Version, o.UpdatedAt = o.Version+1, tx.Now()
+	if to != Issue {
+		o.IssueCause = ""
+	}
 	if err := o.update(tx, org); err != nil {
 		return nil, err
 	}
@@ -143,5 +157,5 @@ func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status)
 	if err != nil || !gives {
 		return followed, err
 	}
-	return followed, b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units})
+	return followed, b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units, Barcodes: o.barcoded})
 }

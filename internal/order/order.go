@@ -1,6 +1,6 @@
 // Package order keeps the book of orders: who bought what, and how far each order has come.
 //
-// A [Book] places orders ([Book.Place]) and moves them on ([Book.SetStatus], [Book.RaiseIssue], [Book.Refund]). Which way an order may go
+// A [Book] places orders ([Book.Place]) and moves them on ([Book.SetStatus], [Book.RaiseIssue], [Book.NotReceived], [Book.ReceiveBarcodes], [Book.Refund]). Which way an order may go
 // is a table, [Allowed]; anything else is a conflict that names the ways that are open. Every move appends exactly one fact, and asking
 // for the status that an order already has is a success that changes nothing.
 //
@@ -49,20 +49,22 @@ type Order struct {
 	Payment        Payment
 	Status         Status
 	PreviousStatus Status         // empty when there was none
+	IssueCause     Cause          // of the open issue; empty without one
 	TransferMethod TransferMethod // of the last fulfilment; empty before
 	Version        int64          // 1 and growing
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	People         People
 
-	units []int // the listing's ordinals that it has, or had
+	units    []int // the listing's ordinals that it has, or had
+	barcoded bool  // barcodes were uploaded for it
 }
 
 // People is the personal data of an order. All of it is empty once it was erased.
 type People struct {
 	Customer     Customer
 	TransferNote string
-	IssueReason  string
+	IssueReason  string // or what was noted when the buyer did not receive the tickets
 	RefundReason string // of the last refund
 }
 

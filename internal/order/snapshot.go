@@ -32,6 +32,7 @@ type Snapshot struct {
 	Currency       money.Currency `json:"currency"`
 	Status         Status         `json:"status"`
 	PreviousStatus Status         `json:"previousStatus,omitempty"` // when this fact was a change of status
+	IssueCause     Cause          `json:"issueCause,omitempty"`     // of an order with an issue
 	TransferMethod TransferMethod `json:"transferMethod,omitempty"` // of a fulfilled order
 	Version        int64          `json:"version"`
 	CreatedAt      fact.Instant   `json:"createdAt"`
@@ -45,7 +46,7 @@ func (o Order) Snapshot() Snapshot {
 		EventTimezone: o.EventTimezone, EventVenue: o.EventVenue, EventLocation: o.EventLocation, ListingID: o.ListingID,
 		Section: o.Section, Row: o.Row, Seats: o.Seats, Quantity: o.Quantity,
 		UnitMinor: o.UnitPrice.Minor, TotalMinor: o.Total.Minor, RefundedMinor: o.Refunded.Minor, Currency: o.Total.Currency,
-		Status: o.Status, PreviousStatus: o.PreviousStatus, Version: o.Version,
+		Status: o.Status, PreviousStatus: o.PreviousStatus, IssueCause: o.IssueCause, Version: o.Version,
 		CreatedAt: fact.Instant(o.CreatedAt), UpdatedAt: fact.Instant(o.UpdatedAt),
 	}
 	if o.Status == Fulfilled {

@@ -9,6 +9,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 // Membership is what a person is in an organisation.
@@ -26,6 +27,12 @@ func RoleOf(q db.Querier, org, user int64) (Role, error) {
 		return "", nil
 	}
 	return r, err
+}
+
+// Allowed returns what a person may do in an organisation.
+func Allowed(q db.Querier, org, user int64) (scope.Set, error) {
+	r, err := RoleOf(q, org, user)
+	return r.Allows(), err
 }
 
 // Standing returns a person and what they are in an organisation, "" for an attendee, in one look; user_not_found.

@@ -60,7 +60,7 @@ func open(t testing.TB, d *db.DB) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stock, roll := inventory.New(l), ticket.New(l, d, nil)
+	stock, roll := inventory.New(l, nil), ticket.New(l, d, nil)
 	h := &hall{t: t, db: d, ledger: l, stock: stock, book: order.New(l, stock, roll), roll: roll, album: stamp.New(l)}
 	cal := event.New(l, order.Exists)
 	for e, venue := range map[id.Event]string{"A": "Pier", "B": "pier", "C": "Barn"} {

@@ -96,7 +96,7 @@ type shop struct {
 
 func open(t testing.TB, d *db.DB) *shop {
 	l := &log{}
-	stock, roll := inventory.New(l), ticket.New(l, d, keyring(t))
+	stock, roll := inventory.New(l, nil), ticket.New(l, d, keyring(t))
 	s := &shop{t: t, db: d, log: l, cal: event.New(l, order.Exists), stock: stock, book: order.New(l, stock, roll), roll: roll}
 	s.write(t, func(tx *db.Tx) error {
 		o, err := org.Create(tx, org.Input{Name: "House"})

@@ -15,6 +15,7 @@ import (
 type request struct {
 	id     string
 	client netip.Addr
+	secure bool
 }
 
 type requestKey struct{}
@@ -36,11 +37,18 @@ func Client(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
+// Secure tells whether the client made the request by https: to us, or to the trusted proxy that is our peer, by the last word of X-Forwarded-Proto.
+// False outside of a request.
+func Secure(ctx context.Context) bool {
+	r, ok := ctx.Value(requestKey{}).(*request)
+	return ok && r.secure
+}
+
 const requestIDHeader = "X-Request-Id"
 
 // identify gives the request its id and its client.
 func identify(r *http.Request, trusted []netip.Prefix) (*http.Request, string) {
-	known := &request{id: r.Header.Get(requestIDHeader), client: client(r, trusted)}
+	known := &request{id: r.Header.Get(requestIDHeader), client: client(r, trusted), secure: secure(r, trusted)}
 	if !validRequestID(known.id) {
 		known.id = newRequestID()
 		r.Header.Set(requestIDHeader, known.id)
@@ -87,6 +95,14 @@ func client(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		}
 	}
 	return addr
+}
+
+func secure(r *http.Request, trusted []netip.Prefix) bool {
+	if r.TLS != nil || !contains(trusted, parseAddr(r.RemoteAddr)) {
+		return r.TLS != nil
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
+	return strings.EqualFold(strings.TrimSpace(hops[len(hops)-1]), "https")
 }
 
 // parseAddr reads an address with or without a port; the zero Addr when it is none. IPv4 in IPv6 becomes IPv4.

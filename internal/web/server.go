@@ -22,7 +22,7 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is where the server's metrics are registered and what /metrics shows.
 	Metrics *prometheus.Registry
-	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
 	// TLSCert and TLSKey are files in PEM; both or none. They are read again when they change.
 	TLSCert, TLSKey string

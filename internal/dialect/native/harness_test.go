@@ -102,7 +102,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 		t.Fatal(err)
 	}
 	book.Follow(l)
-	stock, roll := inventory.New(l), ticket.New(l, d, keys)
+	stock, roll := inventory.New(l, keys), ticket.New(l, d, keys)
 	engine.LogTo(l)
 	box := inbound.New(inbound.Config{DB: d, Keys: keys, Ledger: l, Known: func(name string) bool { return name == "ticket.purchased" }, Log: logger})
 	streams := live.New(live.Config{DB: d, Ledger: l, Engine: engine, Subscriptions: subscriptions, Box: box, Log: logger})

@@ -2,18 +2,15 @@ package native
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
-	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
 type retryJSON struct {
@@ -87,33 +84,6 @@ func showWebhook(e *endpoint.Endpoint, now time.Time) answer[webhookJSON] {
 
 // whose says which webhooks the request is about: an app has its own and knows of no others.
 func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant: c.GrantNo} }
-
-// sees is what a webhook that an app makes now may be told of. Who the request is from was found out a moment ago, and a grant takes its webhooks along
-// when it ends: so that none comes after it, what the grant and its person may do is looked up again, in a transaction that nobody else writes beside.
-func (c *call) sees(tx *db.Tx) (scope.Set, error) {
-	g, err := oauth.GrantByID(tx, c.Org, id.Grant(c.Credential))
-	if problem.Is(err, "grant_not_found") {
-		return 0, access.Invalid("What this token stands on has ended. Ask the person again.")
-	}
-	if err != nil {
-		return 0, err
-	}
-	sees := c.Scopes & g.Scopes
-	if c.UserNo != 0 {
-		role, err := org.RoleOf(tx, c.Org, c.UserNo)
-		if err != nil {
-			return 0, err
-		}
-		sees &= role.Allows()
-	}
-	if !sees.Has(scope.WebhooksManage) {
-		return 0, &problem.Error{
-			Kind: problem.Forbidden, Code: "insufficient_scope", Detail: "What this token stands on allows no webhooks any more. Ask the person again.",
-			Challenge: fmt.Sprintf(`error="insufficient_scope", scope="%s"`, scope.WebhooksManage), // RFC 6750 §3.1
-		}
-	}
-	return sees, nil
-}
 
 type webhookListInput struct {
 	Paging
@@ -200,7 +170,7 @@ func join(first, second error) error {
 func (a *API) createWebhook(tx *db.Tx, c *call, _ *webhookInput, s endpoint.Spec) (answer[webhookJSON], error) {
 	var err error
 	if s.Grant = c.GrantNo; s.Grant != 0 {
-		if s.Sees, err = c.sees(tx); err != nil {
+		if s.Sees, err = oauth.Sees(tx, c.Principal, org.Allowed); err != nil {
 			return answer[webhookJSON]{}, err
 		}
 	}
@@ -270,7 +240,7 @@ func (a *API) changeWebhook(tx *db.Tx, c *call, in *webhookPatch, change endpoin
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}
-	e, err := a.Endpoints.Update(tx, c.whose(), id.Webhook(in.ID), change, version)
+	e, err := a.Endpoints.Update(tx, c.whose(), id.Webhook(in.ID), change, version, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}

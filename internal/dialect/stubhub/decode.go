@@ -34,6 +34,13 @@ func (c *call) object() (*object, error) {
 	return o, nil
 }
 
+// require notes that a member is absent or null.
+func (o *object) require(name, detail string) {
+	if !o.has(name) {
+		o.fault(name, "required", "%s", detail)
+	}
+}
+
 // take returns a member and has it read; nil when it is absent or null.
 func (o *object) take(name string) json.RawMessage {
 	raw := o.members[name]
@@ -48,6 +55,16 @@ func (o *object) take(name string) json.RawMessage {
 func (o *object) has(name string) bool {
 	raw, ok := o.members[name]
 	return ok && string(raw) != "null"
+}
+
+// note takes over what a problem says of fields, with pointers that are the route's to translate; other errors are returned.
+func (o *object) note(err error) error {
+	p := problem.As(err)
+	if p == nil || len(p.Fields) == 0 {
+		return err
+	}
+	*o.faults = append(*o.faults, p.Fields...)
+	return nil
 }
 
 func (o *object) fault(name, code, detail string, args ...any) {

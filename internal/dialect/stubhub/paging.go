@@ -35,16 +35,18 @@ func (c *call) paging(sorts ...string) (paging, error) {
 	q := query{values: c.request.URL.Query()}
 	p := paging{page: q.number("page", 1), size: min(q.number("page_size", usualPage), mostPage), sort: sorts[0]}
 	if s := q.values.Get("sort"); s != "" {
-		name := strings.TrimPrefix(s, "-")
-		if !slices.Contains(sorts, name) {
-			q.fault("sort", "Sort by one of %s, with - before it for the last first.", strings.Join(sorts, ", "))
+		for name := range strings.SplitSeq(s, ",") { // the first decides, as no two items are alike in it
+			if !slices.Contains(sorts, strings.TrimPrefix(name, "-")) {
+				q.fault("sort", "Sort by one of %s, with - before it for the last first.", strings.Join(sorts, ", "))
+			}
 		}
-		p.sort, p.desc = name, strings.HasPrefix(s, "-")
+		first, _, _ := strings.Cut(s, ",")
+		p.sort, p.desc = strings.TrimPrefix(first, "-"), strings.HasPrefix(first, "-")
 	}
 	if s := q.values.Get("cursor"); s != "" {
 		var ok bool
 		if p.cursor, ok = openCursor(s, p.order()); !ok {
-			q.fault("cursor", "This is no cursor of a list in this order; begin again without it.")
+			q.fault("cursor", noCursor)
 		}
 	}
 	return p, q.faults.Err()
@@ -64,6 +66,15 @@ func (p paging) closeCursor(ends ...string) string {
 		panic(err) // texts only
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+const noCursor = "This is no cursor of a list in this order; begin again without it."
+
+// badCursor refuses a cursor whose ends are not the route's.
+func badCursor() error {
+	var q query
+	q.fault("cursor", noCursor)
+	return q.faults.Err()
 }
 
 func openCursor(s, order string) ([]string, bool) {

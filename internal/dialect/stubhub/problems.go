@@ -108,13 +108,15 @@ func (rt route) errors(fields []problem.FieldError) map[string][]string {
 	return m
 }
 
-// field is "resource.field". A pointer of the trade's is looked up among the route's names, else written as StubHub writes names.
+// field is "resource.field". A pointer of the trade's, or the one above it, is looked up among the route's names, else written as StubHub writes names.
 func (rt route) field(f problem.FieldError) string {
 	if f.In != "" {
 		return f.Pointer // of the query, a header or the path
 	}
-	if name, ok := rt.names[f.Pointer]; ok {
-		return rt.resource + "." + name
+	for at := f.Pointer; at != ""; at = at[:strings.LastIndexByte(at, '/')] {
+		if name, ok := rt.names[at]; ok {
+			return rt.resource + "." + name
+		}
 	}
 	path := strings.Split(strings.TrimPrefix(f.Pointer, "/"), "/")
 	for i, p := range path {

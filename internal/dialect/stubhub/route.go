@@ -9,11 +9,14 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/access"
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -41,6 +44,8 @@ type Config struct {
 	PublicURL string
 	// Secure tells whether a request came in by https; nil where that does not matter. StubHub calls what did not https_required.
 	Secure func(*http.Request) bool
+	// ClientAddr is the address of the client that made the request, for the audit log; nil to note none.
+	ClientAddr func(ctx context.Context) netip.Addr
 
 	Log *slog.Logger     // slog.Default when nil
 	Now func() time.Time // time.Now when nil
@@ -73,6 +78,8 @@ func New(mux *http.ServeMux, c Config) *API {
 	}
 	a := &API{Config: c, places: places(c.PublicURL)}
 	a.rootRoutes(mux)
+	a.webhookRoutes(mux)
+	a.otherMethods(mux)
 	for _, tree := range []string{"/v2/", "/catalog/"} {
 		mux.HandleFunc(tree, a.nothing)
 	}
@@ -84,6 +91,25 @@ func (a *API) nothing(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, route{}, problem.New(problem.NotFound, codeNotFound, "There is nothing at this address for %s. GET /v2 has links to what there is.", r.Method))
 }
 
+// otherMethods answers the methods that the paths of routes do not have.
+func (a *API) otherMethods(mux *http.ServeMux) {
+	methods := map[string][]string{}
+	for _, p := range a.routes {
+		methods[p.Path] = append(methods[p.Path], p.Method)
+		if p.Method == http.MethodGet {
+			methods[p.Path] = append(methods[p.Path], http.MethodHead)
+		}
+	}
+	for path, has := range methods {
+		slices.Sort(has)
+		allow := strings.Join(has, ", ")
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allow)
+			a.refuse(w, r, route{}, problem.New(problem.MethodUnknown, "method_not_allowed", "%.20s is not possible here; use one of: %s.", r.Method, allow))
+		})
+	}
+}
+
 // route is what there is to say of an operation.
 type route struct {
 	method   string
@@ -91,7 +117,7 @@ type route struct {
 	scope    scope.Scope
 	status   int               // of success; 200 when 0
 	resource string            // what errors call the body: "webhook"
-	names    map[string]string // fields as they are called here, by the pointers of the trade's problems; others are written in snake_case
+	names    map[string]string // fields as they are called here, by the pointers of the trade's problems, with all below; others are written in snake_case
 }
 
 // call is a request that was let in.
@@ -110,7 +136,18 @@ func (c *call) id(name string) (int64, error) {
 	return n, nil
 }
 
-// webhookID is an id that fits the int32 of StubHub's schemas.
+// by says who does something, and from where.
+func (c *call) by(a *API) audit.By {
+	b := audit.By{Actor: c.Actor()}
+	if a.ClientAddr != nil {
+		if at := a.ClientAddr(c.request.Context()); at.IsValid() {
+			b.Address = at.String()
+		}
+	}
+	return b
+}
+
+// int32 is an id that fits the int32 of StubHub's schemas.
 func (c *call) int32(name string) (int64, error) {
 	n, err := c.id(name)
 	if err == nil && n > math.MaxInt32 {
@@ -118,6 +155,11 @@ func (c *call) int32(name string) (int64, error) {
 	}
 	return n, err
 }
+
+// none is the input of routes that need nothing but their path.
+type none struct{}
+
+func atOnce(context.Context, *call) (none, string, error) { return none{}, "", nil }
 
 // answer is what a route's function returns.
 type answer struct {
