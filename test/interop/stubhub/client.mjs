@@ -6,11 +6,16 @@ import { once } from "node:events";
 const { base, token } = JSON.parse(process.env.GIVEN);
 const TOPICS = ["Sales", "ProvisionalSale", "CancelProvisionalSale", "SaleUpdates", "SellerListingUpdates", "Ping", "ReTransferTicket"];
 
+function say(what) {
+  console.log(JSON.stringify(what));
+}
+
 async function ask(method, url, body) {
   const headers = { authorization: `Bearer ${token}`, accept: "application/hal+json", "user-agent": "desk/1.0" };
   if (body !== undefined) headers["content-type"] = "application/json";
   const response = await fetch(url, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), redirect: "error" });
   const text = await response.text();
+  say({ exchange: { method, url, sent: body, status: response.status, type: response.headers.get("content-type"), got: text } });
   if (text !== "") assert.match(response.headers.get("content-type"), /^application\/hal\+json/, `${method} ${url}`);
   return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
 }
@@ -39,7 +44,9 @@ const came = [];
 const server = createServer(async (request, response) => {
   const parts = [];
   for await (const part of request) parts.push(part);
-  came.push({ method: request.method, headers: request.headers, body: Buffer.concat(parts).toString() });
+  const got = { method: request.method, headers: request.headers, body: Buffer.concat(parts).toString() };
+  came.push(got);
+  say({ delivery: got });
   response.writeHead(200).end();
   server.emit("came");
 }).listen(0, "127.0.0.1");
@@ -120,4 +127,4 @@ assert.equal((await must(404, "GET", made.body._links.self.href)).body.code, "no
 
 server.close();
 server.closeAllConnections();
-console.log(JSON.stringify({ done: true }));
+say({ done: true });
