@@ -52,8 +52,13 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, rt route, err error
 	switch p.Kind {
 	case problem.Unauthorized:
 		f.Code, f.Error, f.ErrorDescription = codeUnauthorized, "invalid_token", p.Detail
-		// gokit's client reads the parameters between commas, with none before error, and wants another behind it.
-		w.Header().Set("WWW-Authenticate", `Bearer realm="stagedoor",error="invalid_token",error_description="`+quoted(p.Detail)+`"`)
+		if p.Scheme != "" {
+			w.Header().Set("WWW-Authenticate", p.Scheme+` realm="stagedoor", `+p.Challenge) // a token that is bound to a key, which gokit's clients do not have
+			break
+		}
+		// gokit's client reads the parameters between commas, without a space before error, and wants another behind it.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stagedoor",error="invalid_token",error_description="`+quoted(p.Detail)+
+			`",resource_metadata="`+a.PublicURL+`/.well-known/oauth-protected-resource"`) // RFC 9728 §5.1
 	case problem.NotFound:
 		f.Code = codeNotFound
 	case problem.Unsupported, problem.TooLarge:
@@ -125,11 +130,14 @@ func (rt route) field(f problem.FieldError) string {
 	return strings.TrimSuffix(fmt.Sprintf("%s.%s", rt.resource, strings.Join(path, ".")), ".")
 }
 
-// snake writes fieldName as field_name.
+// snake writes fieldName as field_name. What begins with a capital is none of ours and stays.
 func snake(s string) string {
+	if s == "" || unicode.IsUpper(rune(s[0])) {
+		return s
+	}
 	var b strings.Builder
-	for i, c := range s {
-		if unicode.IsUpper(c) && i > 0 {
+	for _, c := range s {
+		if unicode.IsUpper(c) {
 			b.WriteByte('_')
 		}
 		b.WriteRune(unicode.ToLower(c))
