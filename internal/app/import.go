@@ -135,7 +135,7 @@ func record(e eventfile.Event) event.Record {
 	return event.Record{
 		ID: id.Event(e.EventID), Name: e.Name, Description: e.Description, Category: e.Category, URL: e.URL, Online: e.Online,
 		StartLocal: e.StartLocal, EndLocal: e.EndLocal, Timezone: e.Timezone, AllDay: e.AllDay,
-		Venue: e.Venue, City: e.City, Region: e.Region, Country: e.Country,
+		Venue: e.Venue, City: e.City, Region: e.Region, Country: e.Country, Latitude: e.Latitude, Longitude: e.Longitude,
 		Currency: money.Currency(e.Currency), Status: cmp.Or(status, event.Published),
 	}
 }

@@ -75,7 +75,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	for _, f := range c.followers() {
 		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
 	}
-	parts.Go(func() { c.sweepHolds(engine) })
+	parts.Go(func() { c.sweepStock(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	parts.Go(func() { f.streams.Run(serving) }) // streams and answers that are held back end first: the server waits for them

@@ -97,6 +97,8 @@ type Patch struct {
 	City        *string
 	Region      *string
 	Country     *string
+	Latitude    *float64 // with Longitude; of the venue, also where it is that of other events
+	Longitude   *float64
 	Currency    *money.Currency
 	OnSaleAt    *time.Time // zero for no bound
 	OffSaleAt   *time.Time
@@ -117,6 +119,7 @@ func (p Patch) apply(in *Input) {
 	set(&in.City, p.City)
 	set(&in.Region, p.Region)
 	set(&in.Country, p.Country)
+	in.Latitude, in.Longitude = p.Latitude, p.Longitude
 	set(&in.Currency, p.Currency)
 	set(&in.OnSaleAt, p.OnSaleAt)
 	set(&in.OffSaleAt, p.OffSaleAt)

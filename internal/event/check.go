@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math"
 	"net/url"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ func (e *Event) fill(in Input) error {
 		Region:  line(&f, "/region", in.Region, 1_000),
 		Country: strings.ToUpper(strings.TrimSpace(in.Country)),
 	}
+	e.Venue.place(&f, in.Latitude, in.Longitude)
 	if c := e.Venue.Country; c != "" && !validCountry(c) {
 		f.Add("/country", "invalid", "%q is not a country; use a code of ISO 3166-1 such as NO.", clip(c))
 	}
@@ -58,6 +60,27 @@ func CheckWindow(f *problem.Fields, from, until time.Time) {
 	}
 	if !until.IsZero() && !until.After(from) {
 		f.Add("/offSaleAt", "before_start", "The sale ends before it begins.")
+	}
+}
+
+// place puts the venue on the map, where the input says so.
+func (v *Venue) place(f *problem.Fields, latitude, longitude *float64) {
+	for _, d := range []struct {
+		pointer string
+		at      *float64
+		most    float64
+	}{{"/latitude", latitude, 90}, {"/longitude", longitude, 180}} {
+		switch {
+		case d.at == nil && (latitude != nil || longitude != nil):
+			f.Add(d.pointer, "required", "Latitude and longitude go together.")
+		case d.at != nil && !(math.Abs(*d.at) <= d.most):
+			f.Add(d.pointer, "out_of_range", "Use degrees from %g to %g.", -d.most, d.most)
+		case d.at != nil && !v.somewhere():
+			f.Add(d.pointer, "not_allowed", "Coordinates are a venue's; give its name or city with them.")
+		}
+	}
+	if latitude != nil && longitude != nil {
+		v.Latitude, v.Longitude = latitude, longitude
 	}
 }
 

@@ -10,6 +10,9 @@ const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE 
 	"PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM " +
 	"TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW "
 
+// KnownCountry tells whether a text is the code of a country.
+func KnownCountry(code string) bool { return validCountry(code) }
+
 func validCountry(c string) bool {
 	return len(c) == 2 && !strings.Contains(c, " ") && strings.Contains(countries, " "+c+" ")
 }

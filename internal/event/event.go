@@ -136,6 +136,8 @@ type Input struct {
 	City        string
 	Region      string
 	Country     string
+	Latitude    *float64       // of the venue, in degrees, with Longitude; nil for what is known of it
+	Longitude   *float64       // -180 to 180
 	Currency    money.Currency // the organisation's when empty
 	OnSaleAt    time.Time      // zero for no bound, like OffSaleAt, which lies behind it
 	OffSaleAt   time.Time

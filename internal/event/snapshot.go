@@ -28,6 +28,8 @@ type Snapshot struct {
 	City          string         `json:"city,omitempty"`
 	Region        string         `json:"region,omitempty"`
 	Country       string         `json:"country,omitempty"`
+	Latitude      *float64       `json:"latitude,omitempty"` // of the venue, in degrees
+	Longitude     *float64       `json:"longitude,omitempty"`
 	Currency      money.Currency `json:"currency"`
 	OnSaleAt      *fact.Instant  `json:"onSaleAt,omitempty"`
 	OffSaleAt     *fact.Instant  `json:"offSaleAt,omitempty"`
@@ -47,6 +49,7 @@ func (e Event) Snapshot() Snapshot {
 		StartLocal: e.StartLocal, EndLocal: e.EndLocal, Timezone: e.Timezone, AllDay: e.AllDay,
 		StartsAt: fact.Instant(e.StartsAt), EndsAt: fact.Instant(e.EndsAt),
 		VenueID: e.Venue.ID, Venue: e.Venue.Name, City: e.Venue.City, Region: e.Venue.Region, Country: e.Venue.Country,
+		Latitude: e.Venue.Latitude, Longitude: e.Venue.Longitude,
 		Currency: e.Currency, Status: e.Status, Version: e.Version,
 		CreatedAt: fact.Instant(e.CreatedAt), UpdatedAt: fact.Instant(e.UpdatedAt),
 	}
@@ -83,6 +86,8 @@ func differences(old, e Event) []string {
 		{"city", e.Venue.City != old.Venue.City},
 		{"region", e.Venue.Region != old.Venue.Region},
 		{"country", e.Venue.Country != old.Venue.Country},
+		{"latitude", e.Venue.isMoved(old.Venue)},
+		{"longitude", e.Venue.isMoved(old.Venue)},
 		{"currency", e.Currency != old.Currency},
 		{"onSaleAt", !e.OnSaleAt.Equal(old.OnSaleAt)},
 		{"offSaleAt", !e.OffSaleAt.Equal(old.OffSaleAt)},

@@ -15,7 +15,7 @@ const (
 		ends_at, previous_start, currency, on_sale_at, off_sale_at, status, version, created_at, updated_at`
 	columns = `e.event_no, e.id, e.name, e.description, e.category, e.url, e.online, e.start_local, e.end_local, e.timezone, e.all_day,
 		e.starts_at, e.ends_at, e.previous_start, e.currency, e.on_sale_at, e.off_sale_at, e.status, e.version, e.created_at, e.updated_at,
-		v.venue_id, v.name, v.city, v.region, v.country`
+		v.venue_id, v.name, v.city, v.region, v.country, v.latitude, v.longitude`
 	// Only the event's row is locked: a venue is shared by many.
 	locked = `WITH e AS (SELECT ` + row + ` FROM events WHERE org_id = $1 AND status <> 'deleted' AND `
 	joined = ` /*for update*/) SELECT ` + columns + ` FROM e LEFT JOIN venues v ON v.venue_id = e.venue_id`
@@ -87,14 +87,14 @@ func scan(r db.Rows) (Event, error) {
 	var place [4]*string
 	err := r.Scan(&e.No, &e.ID, &e.Name, &e.Description, &e.Category, &e.URL, &e.Online, &e.StartLocal, &e.EndLocal, &e.Timezone, &e.AllDay,
 		&starts, &ends, &previous, &e.Currency, &onSale, &offSale, &e.Status, &e.Version, &created, &updated,
-		&venue, &place[0], &place[1], &place[2], &place[3])
+		&venue, &place[0], &place[1], &place[2], &place[3], &e.Venue.Latitude, &e.Venue.Longitude)
 	if err != nil {
 		return Event{}, err
 	}
 	e.StartsAt, e.EndsAt, e.CreatedAt, e.UpdatedAt = moment(starts), moment(ends), moment(created), moment(updated)
 	e.PreviousStart, e.OnSaleAt, e.OffSaleAt = orZero(previous), orZero(onSale), orZero(offSale)
 	if venue != nil {
-		e.Venue = Venue{ID: *venue, Name: *place[0], City: *place[1], Region: *place[2], Country: *place[3]}
+		e.Venue.ID, e.Venue.Name, e.Venue.City, e.Venue.Region, e.Venue.Country = *venue, *place[0], *place[1], *place[2], *place[3]
 	}
 	return e, nil
 }

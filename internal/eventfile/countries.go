@@ -13,6 +13,24 @@ func countryCode(s string) (string, bool) {
 	return code, ok
 }
 
+// CountryName gives the English short name of a country by its code of ISO 3166-1 alpha-2; the code itself where there is none.
+func CountryName(code string) string {
+	if name, ok := countryNames()[code]; ok {
+		return name
+	}
+	return code
+}
+
+var countryNames = sync.OnceValue(func() map[string]string {
+	all := make(map[string]string)
+	for line := range strings.Lines(countryTable) {
+		if names := strings.Split(strings.TrimSpace(line), "|"); len(names) > 2 {
+			all[names[0]] = names[2]
+		}
+	}
+	return all
+})
+
 // countryKey is the form in which names are compared.
 func countryKey(s string) string {
 	s = strings.NewReplacer(".", "", "’", "'", "&", " and ").Replace(strings.ToLower(s))

@@ -26,6 +26,8 @@ const CSVHeader = `The first line names the columns, in any order; id, name and 
   city         the city, or "San Jose, CA"
   region       the state or province
   country      ISO 3166-1 (NO) or a name (Norway)
+  latitude     of the venue, in degrees, with longitude
+  longitude    of the venue, in degrees
   online       true or false; an event with a place stays one with a place
   category     one word, such as music
   topics       several words, separated by semicolons; the first is the category if there is none
@@ -53,6 +55,8 @@ const (
 	colCity        = "city"
 	colRegion      = "region"
 	colCountry     = "country"
+	colLatitude    = "latitude"
+	colLongitude   = "longitude"
 	colOnline      = "online"
 	colCategory    = "category"
 	colTopics      = "topics"
@@ -65,7 +69,7 @@ const (
 func csvColumns() []string {
 	return []string{
 		colID, colName, colURL, colStartDate, colEndDate, colStartTime, colEndTime, colTimezone, colVenue, colCity, colRegion,
-		colCountry, colOnline, colCategory, colTopics, colStatus, colDescription, colCurrency,
+		colCountry, colLatitude, colLongitude, colOnline, colCategory, colTopics, colStatus, colDescription, colCurrency,
 	}
 }
 
@@ -221,6 +225,7 @@ func (r *csvRow) event(z *zones) (Event, error) {
 		url:         r.field(colURL),
 		description: r.field(colDescription),
 		place:       place{r.field(colVenue), r.field(colCity), r.field(colRegion), r.field(colCountry)},
+		at:          parsePoint(r.field(colLatitude), r.field(colLongitude)),
 		category:    r.field(colCategory),
 		keywords:    strings.Split(r.field(colTopics), ";"),
 		currency:    r.field(colCurrency),
@@ -229,6 +234,11 @@ func (r *csvRow) event(z *zones) (Event, error) {
 		return Event{}, err
 	}
 	var err error
+	for _, column := range []string{colLatitude, colLongitude} {
+		if r.field(column) != "" && d.at.latitude == nil {
+			return Event{}, bad(column, "is not a place on the map: give degrees such as 59.91 and 10.73 in latitude and longitude, or leave both empty")
+		}
+	}
 	if d.online, err = yesOrNo(r.field(colOnline)); err != nil {
 		return Event{}, bad(colOnline, "%v", err)
 	}

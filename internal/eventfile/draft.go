@@ -31,6 +31,7 @@ type draft struct {
 	start, end                 moment
 	zone                       string // IANA zone for moments that have none; empty for the default
 	place                      place
+	at                         point
 	online                     bool // counts only where place is empty
 	category, currency         string
 	keywords                   []string
@@ -66,7 +67,7 @@ func (d draft) event(w *words, z *zones) (Event, error) {
 	if ev.URL, err = webAddress(d.url); err != nil {
 		return Event{}, bad(w.url, "%v", err)
 	}
-	if err := ev.setPlace(d.place, d.online, w); err != nil {
+	if err := ev.setPlace(d, w); err != nil {
 		return Event{}, err
 	}
 	if err := ev.setTimes(d, w, z); err != nil {
@@ -81,13 +82,16 @@ func (d draft) event(w *words, z *zones) (Event, error) {
 	return ev, nil
 }
 
-func (ev *Event) setPlace(p place, online bool, w *words) error {
-	p, err := p.clean()
+func (ev *Event) setPlace(d draft, w *words) error {
+	p, err := d.place.clean()
 	if err != nil {
 		return bad(w.country, "%v", err)
 	}
 	ev.Venue, ev.City, ev.Region, ev.Country = p.venue, p.city, p.region, p.country
-	ev.Online = online && p == place{}
+	ev.Online = d.online && p == place{}
+	if p != (place{}) {
+		ev.Latitude, ev.Longitude = d.at.latitude, d.at.longitude
+	}
 	return nil
 }
 

@@ -82,7 +82,11 @@ type Event struct {
 	City    string
 	Region  string // as written: "CA" of "San Jose, CA"
 	Country string // ISO 3166-1 alpha-2
-	Online  bool   // takes place online only: Venue, City, Region and Country are empty
+
+	Latitude  *float64 // degrees, with Longitude; nil where the file does not say
+	Longitude *float64
+
+	Online bool // takes place online only: Venue, City, Region and Country are empty
 
 	Category string   // the source's own, else the first keyword
 	Keywords []string // in the source's order, without repetition; nil when there are none

@@ -152,7 +152,7 @@ func TestWholeFileFaultsAreSentences(t *testing.T) {
 		{"x.csv", "id;name;start_date\n", "line 1: the columns are separated by semicolons or tabs: export the file with commas"},
 		{"x.csv", "id,name\n", "line 1: the column start_date is missing"},
 		{"x.csv", "id,name,start_date,name\n", "line 1: the column name is there twice"},
-		{"x.csv", "id,name,start_date,colour\n", "line 1: “colour” is not a column; the columns are id, name, url, start_date, end_date, start_time, end_time, timezone, venue, city, region, country, online, category, topics, status, description, currency"},
+		{"x.csv", "id,name,start_date,colour\n", "line 1: “colour” is not a column; the columns are id, name, url, start_date, end_date, start_time, end_time, timezone, venue, city, region, country, latitude, longitude, online, category, topics, status, description, currency"},
 		{"x.json", "{\n\"a\": 1,\n}", "line 3: the file is not JSON: invalid character '}' looking for beginning of object key string"},
 		{"x.json", "{} {}", "line 1: the file is not JSON: invalid character '{' after top-level value"},
 		{"x.json", "\n" + deep, "line 2: the JSON is nested more than 32 deep"},

@@ -96,6 +96,10 @@ func (r *icalendarRow) setPlace(d *draft, props ical.Props) {
 	conference := text(props, "CONFERENCE")
 	if location := text(props, "LOCATION"); strings.TrimSpace(location) != "" {
 		d.place, d.online = parsePlace(location)
+		if geo := props.Get("GEO"); geo != nil { // RFC 5545 §3.8.1.6
+			latitude, longitude, _ := strings.Cut(geo.Value, ";")
+			d.at = parsePoint(latitude, longitude)
+		}
 		return
 	}
 	d.online = d.url != "" || conference != ""

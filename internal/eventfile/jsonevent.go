@@ -118,6 +118,9 @@ func (r *jsonldRow) location(raw []byte, d *draft) {
 		default:
 			var online bool
 			d.place, online = r.placeOf(o)
+			if geo := r.resolve(firstOf(o["geo"])); geo != nil {
+				d.at = parsePoint(geo.text("latitude"), geo.text("longitude"))
+			}
 			d.online = d.online || online
 		}
 		if d.place != (place{}) {

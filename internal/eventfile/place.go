@@ -2,6 +2,8 @@ package eventfile
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +33,21 @@ func (p place) clean() (place, error) {
 	}
 	p.country = code
 	return p, nil
+}
+
+// point is where a place is on the map, in degrees; nil for what is not known.
+type point struct {
+	latitude, longitude *float64
+}
+
+// parsePoint reads decimal degrees; the zero point where either is not a place on Earth, for many files have nothing but zeros or dots there.
+func parsePoint(latitude, longitude string) point {
+	lat, errLat := strconv.ParseFloat(strings.TrimSpace(latitude), 64)
+	lon, errLon := strconv.ParseFloat(strings.TrimSpace(longitude), 64)
+	if errLat != nil || errLon != nil || !(math.Abs(lat) <= 90) || !(math.Abs(lon) <= 180) || lat == 0 && lon == 0 {
+		return point{}
+	}
+	return point{&lat, &lon}
 }
 
 // cityAndRegion takes "San Jose, CA" apart; a region is known by its two or three capital letters.

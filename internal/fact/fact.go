@@ -60,6 +60,8 @@ const (
 	HoldExpired  Kind = "hold.expired"
 	HoldReleased Kind = "hold.released"
 
+	ListingDeliverabilityExpired Kind = "listing.deliverability_expired" // codes were missing when they had to be there; on the edge
+
 	CheckinAdmitted   Kind = "checkin.admitted"
 	CheckinDenied     Kind = "checkin.denied"
 	CheckinExited     Kind = "checkin.exited"
@@ -82,6 +84,7 @@ func Native() []Kind {
 		TicketTransferRevoked, TicketTransferExpired, TicketBlocked, TicketUnblocked, TicketChanged, ListingChanged, AccessReuseDetected,
 		StampAwarded, StampRevoked,
 		HoldPlaced, HoldExpired, HoldReleased,
+		ListingDeliverabilityExpired,
 		CheckinAdmitted, CheckinReadmitted, CheckinDenied, CheckinExited, CheckinConflicted, CheckinUndone,
 		SaleBarcodesFailed, SaleBarcodesReceived, TransferFailed, ListingBarcodesFailed, ListingBarcodesReceived,
 	}

@@ -10,7 +10,7 @@ import (
 // goes on meanwhile makes no difference.
 func Audit(q db.Querier) ([]string, error) {
 	var all []string
-	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds, auditBarcodes, auditBarcoded} {
+	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditDelivery, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds, auditBarcodes, auditBarcoded} {
 		found, err := check(q)
 		if err != nil {
 			return nil, fmt.Errorf("audit inventory: %w", err)
@@ -33,6 +33,26 @@ func auditListings(q db.Querier) ([]string, error) {
 				(SELECT count(*) FROM gaps g WHERE g.listing_no = l.listing_no) AS open
 			FROM listings l) AS x
 		WHERE x.claims <> x.sold + x.held OR x.high_water <> x.sold + x.held + x.open`)
+}
+
+// auditDelivery holds what listings say of their delivery against their dates. A date that has come and is not written down yet is no difference.
+func auditDelivery(q db.Querier) ([]string, error) {
+	var all []string
+	_, err := db.All(q, func(r db.Rows) (struct{}, error) {
+		var due *int64
+		l, err := scanWith(r, &due)
+		late := l.awaits() && !l.DeliverBy.After(l.UpdatedAt)
+		if l.Deliverability == Undeliverable && !finished(l.Status) && (l.Status == Draft || !late) {
+			all = append(all, fmt.Sprintf("Listing %s cannot be delivered, and nothing keeps it from that: it is %s, with %d of %d places that have barcodes.",
+				l.ID, l.Status, l.Barcoded, l.Total))
+		}
+		if want := l.dueAt(); !want.Equal(instant(due)) {
+			all = append(all, fmt.Sprintf("Listing %s is looked at again at %v and should be at %v.", l.ID, instant(due), want))
+		}
+		return struct{}{}, err
+	}, `SELECT `+columns+`, l.due_at FROM listings l
+		WHERE l.deliverability <> 'ok' OR l.due_at IS NOT NULL OR l.deliver_by IS NOT NULL OR l.expires_at IS NOT NULL`)
+	return all, err
 }
 
 func auditClaims(q db.Querier) ([]string, error) {

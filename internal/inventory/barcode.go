@@ -106,7 +106,7 @@ func (s *Stock) digest(eventNo int64, value string) string {
 }
 
 // jsonList is a list as a statement takes it.
-func jsonList[T int | string](list []T) string {
+func jsonList[T int | int64 | string](list []T) string {
 	if list == nil {
 		return `[]`
 	}

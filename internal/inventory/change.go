@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -22,10 +24,17 @@ type Input struct {
 	Currency   money.Currency // the event's when empty
 	SplitRule  Rule           // Any when empty
 	Status     Status         // Active when empty, Draft or Paused
+
+	DeliveryKind DeliveryKind // ByTransfer when empty
+	InHandAt     time.Time    // zero where it is not said; not after DeliverBy
+	DeliverBy    time.Time    // zero for never; in the future, like the others
+	ExpiresAt    time.Time
+	FaceValue    money.Decimal // empty where it is not said
+	Notes        []string      // at most 20 of 200 characters
 }
 
 // Create makes a listing. It fails with event_not_found, event_cancelled (also for a completed event), seat_taken when another listing of
-// the event offers or has sold one of the seats, and field errors.
+// the event offers or has sold one of the seats, external_id_taken, and field errors.
 func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if in.Event == "" {
 		return Listing{}, problem.Field("/eventId", "required", "Say which event the listing is for.")
@@ -34,7 +43,7 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	l, err := in.listing(ev)
+	l, err := in.listing(ev, tx.Now())
 	if err != nil {
 		return Listing{}, err
 	}
@@ -42,6 +51,9 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 		return Listing{}, problem.New(problem.Conflict, "event_cancelled", "The event is %s; nothing can be listed for it any more.", ev.Status)
 	}
 	if err := l.checkSeatsFree(tx, org); err != nil {
+		return Listing{}, err
+	}
+	if err := l.key(tx, org, Listing{}); err != nil {
 		return Listing{}, err
 	}
 	pool, err := s.openPool(tx, org, ev)
@@ -59,35 +71,35 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 }
 
 // listing checks the input and makes the listing that it describes.
-func (in Input) listing(ev event.Event) (Listing, error) {
+func (in Input) listing(ev event.Event, now time.Time) (Listing, error) {
 	l := Listing{
-		EventNo: ev.No, EventID: ev.ID, ExternalID: in.ExternalID, Section: in.Section, Row: in.Row, Seats: slices.Clone(in.Seats), Total: in.Quantity,
-		SplitRule: in.SplitRule, Status: in.Status,
+		EventNo: ev.No, EventID: ev.ID, ExternalID: in.ExternalID, Section: in.Section, Row: in.Row, Seats: noneIfEmpty(in.Seats), Total: in.Quantity,
+		SplitRule: cmp.Or(in.SplitRule, Any), Status: cmp.Or(in.Status, Active), DeliveryKind: cmp.Or(in.DeliveryKind, ByTransfer), InHandAt: in.InHandAt,
+		DeliverBy: in.DeliverBy, ExpiresAt: in.ExpiresAt, Notes: noneIfEmpty(in.Notes), Deliverability: Deliverable,
 	}
-	if len(l.Seats) == 0 {
-		l.Seats = nil
-	}
-	if l.SplitRule == "" {
-		l.SplitRule = Any
-	}
-	if l.Status == "" {
-		l.Status = Active
-	}
-	if in.Currency == "" {
-		in.Currency = ev.Currency
-	}
+	currency := cmp.Or(in.Currency, ev.Currency)
 	var f problem.Fields
-	l.Price = price(&f, in.Price, in.Currency)
+	l.Price = price(&f, in.Price, currency)
+	l.FaceValue = faceOf(&f, in.FaceValue, currency)
 	l.check(&f, "/quantity")
+	l.checkDelivery(&f, Listing{}, now)
 	if l.Status != Draft && l.Status != Active && l.Status != Paused {
 		f.Add("/status", "invalid", "A new listing is active, paused or draft.")
 	}
 	return l, f.Err()
 }
 
+// noneIfEmpty copies a list; nil for an empty one.
+func noneIfEmpty(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return slices.Clone(list)
+}
+
 // Update changes a listing. It fails with listing_not_found, version_mismatch, invalid_transition, listing_below_sold when Total would
 // fall below what is held and sold, listing_has_sales (of section, row and seats that are sold), seat_taken, listing_held,
-// listing_of_ticket_type, and field errors.
+// listing_of_ticket_type, external_id_taken, and field errors.
 func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listing, error) {
 	ev, before, err := lock(tx, org, listing)
 	if err != nil {
@@ -104,39 +116,34 @@ func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listi
 			return Listing{}, err
 		}
 	}
+	if before, err = s.lapse(tx, org, ev, before); err != nil {
+		return Listing{}, err
+	}
 	if p.Version != 0 && p.Version != before.Version {
 		return Listing{}, problem.New(problem.Precondition, "version_mismatch",
 			"The listing has version %d by now, not %d; read it again and repeat the change.", before.Version, p.Version)
 	}
-	l, err := p.apply(before)
+	l, err := p.apply(before, tx.Now())
 	if err != nil {
 		return Listing{}, err
 	}
-	changes := differences(before, l)
-	if len(changes) == 0 {
+	if len(differences(before, l)) == 0 {
 		return before, nil
 	}
 	if err := l.mayReplace(tx, org, before); err != nil {
 		return Listing{}, err
 	}
-	pool, _, err := poolOf(tx, org, ev.No)
-	if err != nil {
+	if err := l.key(tx, org, before); err != nil {
 		return Listing{}, err
 	}
 	if err := l.dropSeats(tx, before); err != nil {
 		return Listing{}, err
 	}
-	l.Version, l.UpdatedAt = before.Version+1, tx.Now()
-	if err := l.update(tx, org); err != nil {
+	after, err := s.put(tx, org, ev, before, l)
+	if err != nil {
 		return Listing{}, err
 	}
-	if err := s.move(tx, org, ev, pool, before.share(), l.share()); err != nil {
-		return Listing{}, err
-	}
-	if l, err = s.keepBarcodes(tx, org, ev, before, l); err != nil {
-		return Listing{}, err
-	}
-	return l, s.tell(tx, org, l, changes)
+	return s.keepBarcodes(tx, org, ev, before, after)
 }
 
 // Withdraw takes a listing off the market for good; what it sold stays sold. It fails with listing_not_found, version_mismatch, and

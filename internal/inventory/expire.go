@@ -111,7 +111,7 @@ func (s *Stock) rivals(tx *db.Tx, org int64, ev event.Event, w Want, p *Pick) (l
 	return listings, held, nil
 }
 
-// Expiring is an event with holds that have come to their end.
+// Expiring is an event with holds or listings that have come to their end.
 type Expiring struct {
 	Org, EventNo int64
 	EventID      id.Event

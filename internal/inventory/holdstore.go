@@ -17,7 +17,7 @@ var insertHold = db.BulkInsert("holds", "", "hold_no bigint", "org_id bigint", "
 	"extended boolean", "created_at bigint", "expires_at bigint")
 
 func (h *Hold) insert(tx *db.Tx, org int64) error {
-	seats, err := seatsColumn(h.Seats)
+	seats, err := textsColumn(h.Seats)
 	if err != nil {
 		return err
 	}

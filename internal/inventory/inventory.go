@@ -31,8 +31,15 @@
 // [BarcodeRule], and no value is had by two places of an event (primary key). They end with the place: when its order gives it back, when it is listed no
 // more, or when it gets another name. Facts: listing.barcodes_failed, listing.barcodes_received.
 //
-// A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts and
-// paused listings are blocked.
+// A pool's capacity counts what its listings list; of a withdrawn or expired listing only what it has held or sold. Units of drafts, of
+// paused listings and of those that cannot be delivered are blocked.
+//
+// Dates take a listing off the market by themselves: from its ExpiresAt on it is expired, and from its DeliverBy on it is undeliverable as long as it is of a
+// kind whose tickets are codes and not all of its places have some (Deliverability: ok ⇄ expired). Both hold from that instant on for whoever wants to buy
+// ([Listing.AsOf]); that they are written down, counted in the event's pool and told may take until somebody changes the listing, or until
+// [Stock.LapseSome]. Holds of such a listing stay good. Facts: listing.changed, and listing.deliverability_expired for each time that it is no longer deliverable.
+//
+// Of the listings of an organisation that are not at their end, an external id names one ([ByExternalID], a unique index).
 //
 // Locking: whatever changes an event's stock has locked the event first with event.Lock, so that stock has one writer at a time and what
 // was read stays true. [Stock.Pick] to [Stock.Release] leave that to their caller, the others do it themselves.
@@ -74,14 +81,23 @@ type Listing struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 
-	highWater int // ordinals below are claimed, or were given back
-	room      int // of a type: what is free in all of its pools
-	ceiling   int // of a type: the capacity of its smallest pool
+	DeliveryKind   DeliveryKind
+	InHandAt       time.Time      // when the seller has the tickets; zero where it is not said
+	DeliverBy      time.Time      // from then on tickets that are codes are for sale only if all are there; zero for never
+	ExpiresAt      time.Time      // from then on its status is expired; zero for never
+	FaceValue      *money.Amount  // of one unit, in Price's currency; nil where it is not said
+	Notes          []string       // for buyers
+	Deliverability Deliverability // Deliverable or Undeliverable
+
+	keyed     bool // its external id names it
+	highWater int  // ordinals below are claimed, or were given back
+	room      int  // of a type: what is free in all of its pools
+	ceiling   int  // of a type: the capacity of its smallest pool
 }
 
-// Free is what is for sale now: nothing unless the listing is active.
+// Free is what is for sale now: nothing unless the listing is active and can be delivered.
 func (l Listing) Free() int {
-	if l.Status != Active {
+	if l.Status != Active || l.Deliverability == Undeliverable {
 		return 0
 	}
 	return l.left()

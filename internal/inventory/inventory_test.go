@@ -240,6 +240,9 @@ func TestSnapshotIsAContract(t *testing.T) {
 		ID: "66aa0011223344556677889b", EventID: "EV-7001", ExternalID: "x-1", Section: "B", Row: "4", Seats: []string{"7", "8", "9"}, Total: 3, Sold: 1,
 		Price: money.Amount{Minor: 7550, Currency: "EUR"}, SplitRule: inventory.AvoidOne, Status: inventory.Active, Version: 4,
 		CreatedAt: time.Date(2027, 1, 1, 10, 0, 0, 123_456_000, time.UTC), UpdatedAt: time.Date(2027, 1, 2, 10, 0, 0, 0, time.UTC),
+		DeliveryKind: inventory.ByETicket, InHandAt: time.Date(2027, 8, 10, 10, 0, 0, 0, time.UTC), DeliverBy: time.Date(2027, 8, 12, 10, 0, 0, 0, time.UTC),
+		ExpiresAt: time.Date(2027, 8, 14, 10, 0, 0, 0, time.UTC), FaceValue: &money.Amount{Minor: 6000, Currency: "EUR"}, Notes: []string{"Restricted view"},
+		Deliverability: inventory.Deliverable,
 	}
 	snapshot := l.Snapshot()
 	snapshot.Changes = []string{"price"}

@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -16,13 +17,15 @@ type Filter struct {
 	Public    bool          // as people outside of the organisation see it: of events that are no drafts, what is for sale or sold out
 	Event     id.Event      // required
 	Listing   id.Listing    // empty for all
+	External  string        // only those with this external id; empty for all
 	MinPrice  money.Decimal // empty for none; in each listing's own currency
 	MaxPrice  money.Decimal
-	Quantity  int    // 1 to 20: only listings that sell that many now; 0 for all
-	Status    string // "active" (or empty), "draft", "paused", "sold_out", "withdrawn", "expired", "all"
-	SortBy    string // "price" (or empty), "section", "row"
-	SortOrder string // "asc" (or empty), "desc"
-	Limit     int    // 1 to 100; 50 when 0
+	Quantity  int       // 1 to 20: only listings that sell that many now; 0 for all
+	Now       time.Time // the instant of asking: what dates take off the market by then is off it; zero for what has been written down
+	Status    string    // "active" (or empty: what can be bought), "draft", "paused", "sold_out", "withdrawn", "expired", "all"
+	SortBy    string    // "price" (or empty), "section", "row"
+	SortOrder string    // "asc" (or empty), "desc"
+	Limit     int       // 1 to 100; 50 when 0
 	Offset    int
 }
 
@@ -103,6 +106,11 @@ func List(q db.Querier, org int64, f Filter) (ev event.Event, page []Listing, to
 	if err != nil {
 		return event.Event{}, nil, 0, fmt.Errorf("list listings: %w", err)
 	}
+	for i, l := range page {
+		if !f.Now.IsZero() {
+			page[i] = l.AsOf(f.Now)
+		}
+	}
 	return ev, page, total, nil
 }
 
@@ -113,21 +121,28 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 		args = append(args, v)
 		return fmt.Sprintf("CAST($%d AS %s)", len(args), map[bool]string{true: "TEXT", false: "BIGINT"}[isText(v)])
 	}
+	onSale := `l.deliverability = 'ok'`
+	if !f.Now.IsZero() {
+		onSale += ` AND (l.due_at IS NULL OR l.due_at > ` + arg(f.Now.UnixMicro()) + `)`
+	}
 	if f.Public {
-		conditions = append(conditions, public)
+		conditions = append(conditions, public, onSale)
+	}
+	if f.External != "" {
+		conditions = append(conditions, `l.external_id = `+arg(f.External))
 	}
 	if f.Listing != "" {
 		conditions = append(conditions, `l.id = `+arg(string(f.Listing)))
 	}
 	switch f.Status {
 	case "all":
-	case "":
-		conditions = append(conditions, `l.status = 'active'`)
+	case "", string(Active):
+		conditions = append(conditions, `l.status = 'active'`, onSale)
 	default:
 		conditions = append(conditions, `l.status = `+arg(f.Status))
 	}
 	if f.Quantity > 0 {
-		conditions = append(conditions, `l.status = 'active'`, fmt.Sprintf(allowsSQL, arg(f.Quantity)))
+		conditions = append(conditions, `l.status = 'active'`, onSale, fmt.Sprintf(allowsSQL, arg(f.Quantity)))
 	}
 	if f.MinPrice != "" || f.MaxPrice != "" {
 		between, err := f.between(q, org, ev, arg)

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"slices"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -19,10 +20,17 @@ type Patch struct {
 	Currency   *money.Currency // needs Price with it
 	SplitRule  *Rule
 	Status     *Status // Active, Paused or Withdrawn
+
+	DeliveryKind *DeliveryKind
+	InHandAt     *time.Time // zero for none; otherwise in the future where it changes, like the others
+	DeliverBy    *time.Time // later, or none, makes what could not be delivered deliverable
+	ExpiresAt    *time.Time
+	FaceValue    *money.Decimal // empty for none
+	Notes        *[]string
 }
 
 // apply returns the listing as the patch wants it, checked as far as that goes without asking the database.
-func (p Patch) apply(before Listing) (Listing, error) {
+func (p Patch) apply(before Listing, now time.Time) (Listing, error) {
 	l := before
 	var f problem.Fields
 	set(&l.ExternalID, p.ExternalID)
@@ -31,12 +39,31 @@ func (p Patch) apply(before Listing) (Listing, error) {
 	set(&l.SplitRule, p.SplitRule)
 	p.applySeats(&l)
 	p.applyPrice(&f, &l)
+	p.applyDelivery(&f, &l)
 	l.check(&f, "/totalQuantity")
 	l.goTo(&f, p.Status)
+	l.checkDelivery(&f, before, now)
 	if err := f.Err(); err != nil {
 		return Listing{}, err
 	}
-	return l.after(before)
+	l, err := l.after(before)
+	return l.AsOf(now), err
+}
+
+func (p Patch) applyDelivery(f *problem.Fields, l *Listing) {
+	set(&l.DeliveryKind, p.DeliveryKind)
+	set(&l.InHandAt, p.InHandAt)
+	set(&l.DeliverBy, p.DeliverBy)
+	set(&l.ExpiresAt, p.ExpiresAt)
+	if p.Notes != nil {
+		l.Notes = noneIfEmpty(*p.Notes)
+	}
+	switch {
+	case p.FaceValue != nil:
+		l.FaceValue = faceOf(f, *p.FaceValue, l.Price.Currency)
+	case l.FaceValue != nil && l.FaceValue.Currency != l.Price.Currency:
+		f.Add("/faceValue", "required", "A new currency needs a new face value with it, or none.")
+	}
 }
 
 // goTo takes over the status that is asked for; nil for none.
@@ -139,6 +166,13 @@ func differences(before, l Listing) []string {
 		{"currency", l.Price.Currency != before.Price.Currency},
 		{"splitRule", l.SplitRule != before.SplitRule},
 		{"status", l.Status != before.Status},
+		{"deliveryKind", l.DeliveryKind != before.DeliveryKind},
+		{"inHandAt", !l.InHandAt.Equal(before.InHandAt)},
+		{"deliverBy", !l.DeliverBy.Equal(before.DeliverBy)},
+		{"expiresAt", !l.ExpiresAt.Equal(before.ExpiresAt)},
+		{"deliverability", l.Deliverability != before.Deliverability},
+		{"faceMinor", l.FaceValue != before.FaceValue && (l.FaceValue == nil || before.FaceValue == nil || *l.FaceValue != *before.FaceValue)},
+		{"notes", !slices.Equal(l.Notes, before.Notes)},
 	} {
 		if f.different {
 			names = append(names, f.name)

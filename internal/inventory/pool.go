@@ -21,11 +21,11 @@ func (p pool) free() int { return p.capacity - p.held - p.sold - p.blocked }
 // share is what a listing contributes to its event's pool.
 func (l Listing) share() pool {
 	p := pool{capacity: l.Total, held: l.Held, sold: l.Sold}
-	switch l.Status {
-	case Draft, Paused:
-		p.blocked = l.left()
-	case Withdrawn, Expired:
+	switch {
+	case finished(l.Status):
 		p.capacity = l.Held + l.Sold
+	case l.Status == Draft, l.Status == Paused, l.Deliverability == Undeliverable:
+		p.blocked = l.left()
 	}
 	return p
 }
@@ -34,7 +34,7 @@ func (l Listing) share() pool {
 const shareSQL = `
 	CAST(SUM(CASE WHEN l.status IN ('withdrawn', 'expired') THEN l.held + l.sold ELSE l.quantity END) AS BIGINT) AS a,
 	CAST(SUM(l.held) AS BIGINT) AS b, CAST(SUM(l.sold) AS BIGINT) AS c,
-	CAST(SUM(CASE WHEN l.status IN ('draft', 'paused') THEN l.quantity - l.held - l.sold ELSE 0 END) AS BIGINT) AS d`
+	CAST(SUM(CASE WHEN l.status IN ('draft', 'paused') OR l.deliverability = 'expired' AND l.status NOT IN ('withdrawn', 'expired') THEN l.quantity - l.held - l.sold ELSE 0 END) AS BIGINT) AS d`
 
 // with returns the pool after what contributes to it changed.
 func (p pool) with(b, a pool) pool {

@@ -62,7 +62,9 @@ func (l Listing) checkSeatsFree(tx *db.Tx, org int64) error {
 		return fmt.Errorf("look for sold seats: %w", err)
 	}
 	for _, o := range others {
-		taken = append(taken, o.Seats...)
+		if o.AsOf(tx.Now()).Status != Expired {
+			taken = append(taken, o.Seats...)
+		}
 	}
 	if both := slices.DeleteFunc(slices.Clone(l.Seats), func(s string) bool { return !slices.Contains(taken, s) }); len(both) > 0 {
 		return problem.New(problem.Conflict, "seat_taken", "Another listing of this event has section %s, row %s, seat %s.",

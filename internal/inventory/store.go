@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 )
 
 const columns = `l.listing_no, l.id, l.event_no, l.event_id, l.external_id, l.section, l.row_name, l.seats, l.quantity, l.held, l.sold,
-	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at, l.type_id, l.least, l.most, l.barcoded,
-	` + roomSQL + `, (SELECT MIN(n.capacity) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
+	l.high_water, l.price, l.currency, l.split_rule, l.status, l.version, l.created_at, l.updated_at, l.type_id, l.least, l.most,
+	l.delivery_kind, l.in_hand_at, l.deliver_by, l.expires_at, l.face_value, l.notes, l.deliverability, l.barcoded, l.external_key IS NOT NULL, ` + roomSQL + `, (SELECT MIN(n.capacity) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
 
 // roomSQL is what is free in all pools of a ticket type's listing l; NULL of others.
 const roomSQL = `(SELECT MIN(n.capacity - n.held - n.sold - n.blocked) FROM draws d JOIN named_pools n ON n.pool_no = d.pool_no WHERE d.listing_no = l.listing_no)`
@@ -30,10 +29,13 @@ func scanWith(r db.Rows, more ...any) (Listing, error) {
 	var created, updated int64
 	var ofType *string
 	var least, most, room, ceiling *int
+	var inHand, deliverBy, expires, face *int64
+	var notes *string
 	err := r.Scan(append([]any{
 		&l.No, &l.ID, &l.EventNo, &l.EventID, &l.ExternalID, &l.Section, &l.Row, &seats, &l.Total, &l.Held, &l.Sold,
 		&l.highWater, &l.Price.Minor, &l.Price.Currency, &l.SplitRule, &l.Status, &l.Version, &created, &updated,
-		&ofType, &least, &most, &l.Barcoded, &room, &ceiling,
+		&ofType, &least, &most,
+		&l.DeliveryKind, &inHand, &deliverBy, &expires, &face, &notes, &l.Deliverability, &l.Barcoded, &l.keyed, &room, &ceiling,
 	}, more...)...)
 	if err != nil {
 		return Listing{}, err
@@ -43,7 +45,16 @@ func scanWith(r db.Rows, more ...any) (Listing, error) {
 			return Listing{}, fmt.Errorf("seats of listing %s: %w", l.ID, err)
 		}
 	}
+	if notes != nil {
+		if err := json.Unmarshal([]byte(*notes), &l.Notes); err != nil {
+			return Listing{}, fmt.Errorf("notes of listing %s: %w", l.ID, err)
+		}
+	}
 	l.CreatedAt, l.UpdatedAt = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
+	l.InHandAt, l.DeliverBy, l.ExpiresAt = instant(inHand), instant(deliverBy), instant(expires)
+	if face != nil {
+		l.FaceValue = &money.Amount{Minor: *face, Currency: l.Price.Currency}
+	}
 	if ofType != nil {
 		l.Type = id.TicketType(*ofType)
 		l.Least, l.Most, l.room, l.ceiling = orZero(least), orZero(most), orZero(room), orZero(ceiling)
@@ -60,23 +71,16 @@ func orZero(n *int) int {
 
 // ByID finds a listing; listing_not_found.
 func ByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
-	l, err := db.One(q, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.id = $2`, org, listing)
-	if errors.Is(err, db.ErrNoRow) {
-		return Listing{}, errNotFound()
-	}
-	if err != nil {
-		return Listing{}, fmt.Errorf("load listing: %w", err)
-	}
-	return l, nil
+	return found(db.One(q, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.id = $2`, org, listing))
 }
 
-// PublicByID is ByID for people outside of the organisation: see [Filter].Public.
-func PublicByID(q db.Querier, org int64, listing id.Listing) (Listing, error) {
+// PublicByID is ByID at an instant for people outside of the organisation: see [Filter].Public.
+func PublicByID(q db.Querier, org int64, listing id.Listing, now time.Time) (Listing, error) {
 	l, err := ByID(q, org, listing)
 	if err != nil {
 		return Listing{}, err
 	}
-	if l.Status != Active && l.Status != SoldOut {
+	if l = l.AsOf(now); l.Status != Active && l.Status != SoldOut || l.Deliverability == Undeliverable {
 		return Listing{}, errNotFound()
 	}
 	if _, err := event.PublicByID(q, org, l.EventID); problem.Is(err, "event_not_found") {
@@ -100,47 +104,76 @@ func orNull[T comparable](v T) *T {
 	return &v
 }
 
-func seatsColumn(seats []string) (*string, error) {
-	if seats == nil {
+// textsColumn is a list as a column has it: NULL for nil.
+func textsColumn(texts []string) (*string, error) {
+	if texts == nil {
 		return nil, nil
 	}
-	b, err := json.Marshal(seats)
+	b, err := json.Marshal(texts)
 	s := string(b)
 	return &s, err
 }
 
 // insert writes a new listing and fills in its number.
 func (l *Listing) insert(tx *db.Tx, org int64) error {
-	seats, err := seatsColumn(l.Seats)
+	seats, err := textsColumn(l.Seats)
+	if err != nil {
+		return err
+	}
+	notes, err := textsColumn(l.Notes)
 	if err != nil {
 		return err
 	}
 	l.No, err = db.One(tx, db.Value[int64], `
 		INSERT INTO listings (org_id, id, event_no, event_id, external_id, section, row_name, seats, quantity, held, sold, high_water, price,
-			currency, split_rule, status, version, created_at, updated_at, type_id, least, most)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING listing_no`,
+			currency, split_rule, status, version, created_at, updated_at, type_id, least, most,
+			delivery_kind, in_hand_at, deliver_by, expires_at, face_value, notes, deliverability, due_at, external_key)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+			$20, $21, $22, $23, $24, $25, $26, $27, $28) RETURNING listing_no`,
 		org, l.ID, l.EventNo, l.EventID, l.ExternalID, l.Section, l.Row, seats, l.Total, l.Price.Minor,
 		l.Price.Currency, l.SplitRule, l.Status, l.Version, l.CreatedAt.UnixMicro(), l.UpdatedAt.UnixMicro(),
-		orNull(l.Type), orNull(l.Least), orNull(l.Most))
+		orNull(l.Type), orNull(l.Least), orNull(l.Most),
+		l.DeliveryKind, micros(l.InHandAt), micros(l.DeliverBy), micros(l.ExpiresAt), minor(l.FaceValue), notes, l.Deliverability, micros(l.dueAt()), l.externalKey())
 	if err != nil {
 		return fmt.Errorf("insert listing: %w", err)
 	}
 	return nil
 }
 
-// update writes what a seller changed.
+// externalKey is the external id where it names the listing.
+func (l *Listing) externalKey() *string {
+	if !l.keyed {
+		return nil
+	}
+	return &l.ExternalID
+}
+
+func minor(a *money.Amount) *int64 {
+	if a == nil {
+		return nil
+	}
+	return &a.Minor
+}
+
+// update writes what a seller, a date or barcodes changed.
 func (l *Listing) update(tx *db.Tx, org int64) error {
 	tx.Forget(knownListing{org, l.ID})
-	seats, err := seatsColumn(l.Seats)
+	seats, err := textsColumn(l.Seats)
+	if err != nil {
+		return err
+	}
+	notes, err := textsColumn(l.Notes)
 	if err != nil {
 		return err
 	}
 	err = tx.Later(`
 		UPDATE listings SET external_id = $1, section = $2, row_name = $3, seats = $4, quantity = $5, high_water = $6, price = $7, currency = $8,
-			split_rule = $9, status = $10, version = $11, updated_at = $12, least = $13, most = $14
-		WHERE org_id = $15 AND listing_no = $16`,
+			split_rule = $9, status = $10, version = $11, updated_at = $12, least = $13, most = $14, delivery_kind = $15, in_hand_at = $16, deliver_by = $17,
+			expires_at = $18, face_value = $19, notes = $20, deliverability = $21, barcoded = $22, due_at = $23, external_key = $24
+		WHERE org_id = $25 AND listing_no = $26`,
 		l.ExternalID, l.Section, l.Row, seats, l.Total, l.highWater, l.Price.Minor, l.Price.Currency,
-		l.SplitRule, l.Status, l.Version, l.UpdatedAt.UnixMicro(), orNull(l.Least), orNull(l.Most), org, l.No)
+		l.SplitRule, l.Status, l.Version, l.UpdatedAt.UnixMicro(), orNull(l.Least), orNull(l.Most), l.DeliveryKind, micros(l.InHandAt), micros(l.DeliverBy),
+		micros(l.ExpiresAt), minor(l.FaceValue), notes, l.Deliverability, l.Barcoded, micros(l.dueAt()), l.externalKey(), org, l.No)
 	if err != nil {
 		return fmt.Errorf("update listing %s: %w", l.ID, err)
 	}
@@ -179,7 +212,7 @@ func (l *Listing) settle() {
 	}
 }
 
-// Snapshot is the data of listing.changed: the whole listing as it was then.
+// Snapshot is the data of facts about listings: the whole listing as it was then.
 type Snapshot struct {
 	ListingID  id.Listing     `json:"listingId"`
 	EventID    id.Event       `json:"eventId"`
@@ -199,6 +232,16 @@ type Snapshot struct {
 	CreatedAt  fact.Instant   `json:"createdAt"`
 	UpdatedAt  fact.Instant   `json:"updatedAt"`
 
+	DeliveryKind   DeliveryKind   `json:"deliveryKind"`
+	InHandAt       *fact.Instant  `json:"inHandAt,omitempty"`
+	DeliverBy      *fact.Instant  `json:"deliverBy,omitempty"`
+	ExpiresAt      *fact.Instant  `json:"expiresAt,omitempty"`
+	Deliverability Deliverability `json:"deliverability"` // ok or expired; that it comes to be at risk is no change
+	FaceMinor      *int64         `json:"faceMinor,omitempty"`
+	Notes          []string       `json:"notes,omitempty"`
+
+	Event *EventBrief `json:"event,omitempty"` // not of listing.changed
+
 	// Changes names the fields that changed, as they are spelled above; nil for a new listing.
 	Changes []string `json:"changes,omitempty"`
 }
@@ -210,6 +253,8 @@ func (l Listing) Snapshot() Snapshot {
 		Quantity: l.Free(), Total: l.Listed(), Price: l.Price.String(), PriceMinor: l.Price.Minor, Currency: l.Price.Currency,
 		SplitRule: l.SplitRule, Type: l.Type, Status: l.Status, Version: l.Version,
 		CreatedAt: fact.Instant(l.CreatedAt), UpdatedAt: fact.Instant(l.UpdatedAt),
+		DeliveryKind: l.DeliveryKind, InHandAt: shown(l.InHandAt), DeliverBy: shown(l.DeliverBy), ExpiresAt: shown(l.ExpiresAt),
+		Deliverability: l.Deliverability, FaceMinor: minor(l.FaceValue), Notes: l.Notes,
 	}
 }
 
@@ -220,9 +265,19 @@ func (s *Stock) tell(tx *db.Tx, org int64, l Listing, changes []string) error {
 	}
 	snapshot := l.Snapshot()
 	snapshot.Changes = changes
-	data, err := json.Marshal(snapshot)
+	return s.tellListing(tx, org, fact.ListingChanged, snapshot)
+}
+
+func (s *Stock) tellUndeliverable(tx *db.Tx, org int64, ev event.Event, l Listing) error {
+	snapshot, brief := l.Snapshot(), BriefOf(ev)
+	snapshot.Event = &brief
+	return s.tellListing(tx, org, fact.ListingDeliverabilityExpired, snapshot)
+}
+
+func (s *Stock) tellListing(tx *db.Tx, org int64, kind fact.Kind, data Snapshot) error {
+	b, err := json.Marshal(data)
 	if err != nil {
 		return err
 	}
-	return s.ledger.Append(tx, &fact.Fact{Org: org, Kind: fact.ListingChanged, Subject: string(l.ID), Version: l.Version, Data: data})
+	return s.ledger.Append(tx, &fact.Fact{Org: org, Kind: kind, Subject: string(data.ListingID), Version: data.Version, Data: b})
 }

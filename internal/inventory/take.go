@@ -124,8 +124,8 @@ func findCheapest(tx *db.Tx, org int64, ev event.Event, w Want) (*Pick, error) {
 		if err == nil {
 			return p, nil
 		}
-		if p.Listing.Free() > most {
-			refused, most = err, p.Listing.Free()
+		if free := p.Listing.AsOf(tx.Now()).Free(); free > most {
+			refused, most = err, free
 		}
 	}
 	return nil, refused
@@ -185,7 +185,7 @@ func (p *Pick) sells(tx *db.Tx, w Want) error {
 			return err
 		}
 	}
-	return p.Listing.sells(w.Quantity)
+	return p.Listing.AsOf(tx.Now()).sells(w.Quantity)
 }
 
 func (p *Pick) know(tx *db.Tx, org int64) {
@@ -199,6 +199,9 @@ func (l Listing) sells(n int) error {
 	case Active, SoldOut:
 	default:
 		return problem.New(problem.Conflict, "listing_not_on_sale", "The listing is %s; choose another one.", l.Status)
+	}
+	if l.Deliverability == Undeliverable {
+		return problem.New(problem.Conflict, "listing_not_on_sale", "The tickets of this listing were not there in time; choose another one.")
 	}
 	if l.Most > 0 && (n < l.Least || n > l.Most) {
 		return problem.New(problem.Conflict, "quantity_not_allowed", "An order takes %d to %d of these tickets.", l.Least, l.Most)

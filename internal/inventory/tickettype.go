@@ -135,6 +135,7 @@ func (in TypeInput) ticketType(ev event.Event, p *primary) (TicketType, error) {
 	t.Listing = Listing{
 		EventNo: ev.No, EventID: ev.ID, Section: in.Name, Row: GeneralAdmission, Total: cmp.Or(in.Quantity, maxQuantity), SplitRule: Any,
 		Status: cmp.Or(in.Status, Active), Least: cmp.Or(in.MinPerOrder, 1), Most: cmp.Or(in.MaxPerOrder, MaxPerOrder),
+		DeliveryKind: ByTransfer, Deliverability: Deliverable,
 	}
 	currency := cmp.Or(in.Currency, ev.Currency)
 	var f problem.Fields
@@ -155,15 +156,7 @@ func (in TypeInput) ticketType(ev event.Event, p *primary) (TicketType, error) {
 }
 
 func (t *TicketType) faceValue(f *problem.Fields, d money.Decimal) {
-	t.FaceValue = nil
-	if d == "" {
-		return
-	}
-	a, err := money.Parse(string(d), t.Listing.Price.Currency)
-	if t.Listing.Price.Currency.Valid() && (err != nil || a.Minor > maxPrice) {
-		f.Add("/faceValue", "invalid", "The face value is not a valid amount.")
-	}
-	t.FaceValue = &a
+	t.FaceValue = faceOf(f, d, t.Listing.Price.Currency)
 }
 
 // check notes what is wrong with a type. Price, pools and status are checked elsewhere.
@@ -244,7 +237,7 @@ func (t *TicketType) insert(tx *db.Tx, org int64) error {
 		return err
 	}
 	err := tx.Later(`INSERT INTO ticket_types (listing_no, org_id, id, event_no, class, face_value, per_customer, on_sale_at, off_sale_at, code)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.Listing.No, org, t.ID, t.Listing.EventNo, t.Class, t.faceMinor(), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, t.Listing.No, org, t.ID, t.Listing.EventNo, t.Class, minor(t.FaceValue), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code)
 	for n, pool := range t.draws {
 		if err == nil {
 			err = tx.Later(`INSERT INTO draws (listing_no, n, org_id, event_no, pool_no) VALUES ($1, $2, $3, $4, $5)`, t.Listing.No, n, org, t.Listing.EventNo, pool)
@@ -254,13 +247,6 @@ func (t *TicketType) insert(tx *db.Tx, org int64) error {
 		return fmt.Errorf("insert ticket type: %w", err)
 	}
 	return nil
-}
-
-func (t *TicketType) faceMinor() *int64 {
-	if t.FaceValue == nil {
-		return nil
-	}
-	return &t.FaceValue.Minor
 }
 
 func micros(t time.Time) *int64 {
@@ -415,7 +401,7 @@ func (t *TicketType) update(tx *db.Tx, org int64) error {
 		return err
 	}
 	err := tx.Later(`UPDATE ticket_types SET face_value = $1, per_customer = $2, on_sale_at = $3, off_sale_at = $4, code = $5 WHERE org_id = $6 AND listing_no = $7`,
-		t.faceMinor(), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code, org, t.Listing.No)
+		minor(t.FaceValue), t.PerCustomer, micros(t.OnSaleAt), micros(t.OffSaleAt), t.Code, org, t.Listing.No)
 	if err != nil {
 		return fmt.Errorf("update ticket type %s: %w", t.ID, err)
 	}

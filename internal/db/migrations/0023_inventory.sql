@@ -1,8 +1,5 @@
 -- Barcodes of places. They are a listing's, whoever has bought the place.
 
--- How many places of a listing have a received set that counts.
-ALTER TABLE listings ADD COLUMN barcoded BIGINT NOT NULL DEFAULT 0 CHECK (barcoded >= 0);
-
 -- What a place got in one upload. Rows are never changed but for their end: of a place the newest counts, until it is replaced.
 CREATE TABLE barcode_sets (
   set_no      {{rowid}},

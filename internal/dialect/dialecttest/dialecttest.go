@@ -71,11 +71,13 @@ func Cases() []Case {
 			"webhookId": Webhook, "url": "https://hooks.example.com/tickets", "format": "portal", "since": "2026-01-22T12:00:00.5Z", "lastError": "HTTP status 503",
 		})
 	}
-	add("listing.changed", fact.ListingChanged, "697200166edd0569d00c3973", 4, inventory.Snapshot{
+	listing := inventory.Snapshot{
 		ListingID: "697200166edd0569d00c3973", EventID: "boston-2026", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4", "5"}, Total: 3,
 		Price: "74.12", PriceMinor: 7412, Currency: "USD", SplitRule: inventory.Any, Status: inventory.Paused, Version: 4,
 		CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: fact.Instant(At()), Changes: []string{"status"},
-	})
+		DeliveryKind: inventory.ByTransfer, Deliverability: inventory.Deliverable,
+	}
+	add("listing.changed", fact.ListingChanged, string(listing.ListingID), listing.Version, listing)
 	all = append(all, Message(json.RawMessage(`{"bookingId":"b-17","note":"Rock & Roll <live> – Straße","amount":12.50}`), len(all)))
 	add("access.reuse_detected", fact.AccessReuseDetected, "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", 1, map[string]any{
 		"grantId": "gnt_06fvnz7c6wyr1c2k2y0gqk4w3g", "clientId": "oa_06fvnz7c6wyr1c2k2y0gqk4w3h", "reason": "refresh_token_reused",
@@ -101,6 +103,14 @@ func Cases() []Case {
 	for _, c := range checkinCases() {
 		add(c.name, c.kind, string(c.data.CheckinID), 1, c.data)
 	}
+	inHand, by, until, face := instant("2026-01-20T08:00:00Z"), instant("2026-01-22T12:52:52Z"), instant("2026-01-22T23:00:00Z"), int64(6000)
+	listing.Quantity, listing.Status, listing.Version, listing.Changes = 0, inventory.Active, 5, nil
+	listing.DeliveryKind, listing.InHandAt, listing.DeliverBy, listing.ExpiresAt = inventory.ByBarcode, &inHand, &by, &until
+	listing.Deliverability, listing.FaceMinor, listing.Notes = inventory.Undeliverable, &face, []string{"Restricted view"}
+	listing.Event = &inventory.EventBrief{
+		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"), DateConfirmed: true, VenueID: 5,
+	}
+	add(string(fact.ListingDeliverabilityExpired), fact.ListingDeliverabilityExpired, string(listing.ListingID), listing.Version, listing)
 	return all
 }
 

@@ -2,6 +2,7 @@ package native
 
 import (
 	"strings"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/event"
@@ -23,10 +24,10 @@ func (c *call) event(q db.Querier, e id.Event) (event.Event, error) {
 	return event.ByID(q, c.Org, e)
 }
 
-// listing finds a listing that whoever asks may see.
-func (c *call) listing(q db.Querier, l id.Listing) (inventory.Listing, error) {
+// listing finds a listing that whoever asks may see at an instant.
+func (c *call) listing(q db.Querier, l id.Listing, now time.Time) (inventory.Listing, error) {
 	if c.Attendee {
-		return inventory.PublicByID(q, c.Org, l)
+		return inventory.PublicByID(q, c.Org, l, now)
 	}
 	return inventory.ByID(q, c.Org, l)
 }

@@ -120,6 +120,7 @@ func samples() []fact.Fact {
 	l := inventory.Listing{
 		ID: "674e1234567890abcdef1234", EventID: e.ID, Section: "101", Row: "A", Total: 8, Price: money.Amount{Minor: 7533, Currency: "NOK"},
 		SplitRule: inventory.Any, Status: inventory.Active, Version: 2, CreatedAt: sampleTime, UpdatedAt: sampleTime,
+		DeliveryKind: inventory.ByBarcode, DeliverBy: sampleTime.Add(72 * time.Hour), Deliverability: inventory.Deliverable,
 	}
 	var all []fact.Fact
 	for i, kind := range fact.Native() {
@@ -133,7 +134,12 @@ func samples() []fact.Fact {
 		case "pool":
 			data = inventory.PoolSnapshot{Snapshot: e.Snapshot(), Capacity: 8, Sold: 8}
 		case "listing":
-			data = l.Snapshot()
+			s := l.Snapshot()
+			if kind != fact.ListingChanged {
+				brief := inventory.BriefOf(e)
+				s.Event, s.Deliverability = &brief, inventory.Undeliverable
+			}
+			data = s
 		case "hold":
 			data = sampleHold(kind, l)
 		case "order", "refund":

@@ -29,17 +29,21 @@ type eventJSON struct {
 	City          string `json:"city,omitempty"`
 	Region        string `json:"region,omitempty"`
 	Country       string `json:"country,omitempty" doc:"ISO 3166-1 alpha-2."`
-	Category      string `json:"category,omitempty"`
-	Description   string `json:"description,omitempty"`
-	URL           string `json:"url,omitempty"`
-	Online        bool   `json:"online"`
-	Currency      string `json:"currency" doc:"ISO 4217."`
-	OnSaleAt      string `json:"onSaleAt,omitempty" format:"date-time" doc:"From then on it is sold."`
-	OffSaleAt     string `json:"offSaleAt,omitempty" format:"date-time" doc:"Until then it is sold."`
-	Status        string `json:"status" enum:"draft,published,postponed,cancelled,completed"`
-	Version       int64  `json:"version" doc:"Grows with every change; the ETag."`
-	CreatedAt     string `json:"createdAt" format:"date-time"`
-	UpdatedAt     string `json:"updatedAt" format:"date-time"`
+
+	Latitude  *float64 `json:"latitude,omitempty" doc:"Of the venue, in degrees (WGS 84), as far as it is known; so longitude."`
+	Longitude *float64 `json:"longitude,omitempty"`
+
+	Category    string `json:"category,omitempty"`
+	Description string `json:"description,omitempty"`
+	URL         string `json:"url,omitempty"`
+	Online      bool   `json:"online"`
+	Currency    string `json:"currency" doc:"ISO 4217."`
+	OnSaleAt    string `json:"onSaleAt,omitempty" format:"date-time" doc:"From then on it is sold."`
+	OffSaleAt   string `json:"offSaleAt,omitempty" format:"date-time" doc:"Until then it is sold."`
+	Status      string `json:"status" enum:"draft,published,postponed,cancelled,completed"`
+	Version     int64  `json:"version" doc:"Grows with every change; the ETag."`
+	CreatedAt   string `json:"createdAt" format:"date-time"`
+	UpdatedAt   string `json:"updatedAt" format:"date-time"`
 }
 
 // newEvent shows an event. free is how many of its seats nobody has taken; they are for sale only while the event is.
@@ -59,7 +63,7 @@ func newEvent(e event.Event, free int, now time.Time) eventJSON {
 		EventID: string(e.ID), Name: e.Name, Date: local.Format(time.DateOnly), Time: local.Format("3:04 PM"), ISODate: instant(e.StartsAt),
 		Timezone: e.Timezone, Location: location, NumberOfSeats: free, StartLocal: e.StartLocal, EndLocal: e.EndLocal, AllDay: e.AllDay,
 		EndsAt: instant(e.EndsAt), PreviousStart: maybe(e.PreviousStart), Venue: e.Venue.Name, City: e.Venue.City, Region: e.Venue.Region,
-		Country: e.Venue.Country, Category: e.Category, Description: e.Description, URL: e.URL, Online: e.Online, Currency: string(e.Currency),
+		Country: e.Venue.Country, Latitude: e.Venue.Latitude, Longitude: e.Venue.Longitude, Category: e.Category, Description: e.Description, URL: e.URL, Online: e.Online, Currency: string(e.Currency),
 		OnSaleAt: maybe(e.OnSaleAt), OffSaleAt: maybe(e.OffSaleAt), Status: string(e.Status), Version: e.Version, CreatedAt: instant(e.CreatedAt), UpdatedAt: instant(e.UpdatedAt),
 	}
 }
@@ -129,16 +133,20 @@ func (a *API) event(ctx context.Context, c *call, in *EventPath) (answer[eventJS
 }
 
 type eventInputJSON struct {
-	EventID     string `json:"eventId,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$" patternDescription:"1 to 64 of the characters A-Z a-z 0-9 . _ -" doc:"Yours, or one is made."`
-	Name        string `json:"name" minLength:"1" maxLength:"500"`
-	StartLocal  string `json:"startLocal" example:"2027-08-14T20:30:00" doc:"Date and time at the place, without an offset."`
-	Timezone    string `json:"timezone,omitempty" example:"Europe/Oslo" doc:"IANA; the organisation's when left out."`
-	EndLocal    string `json:"endLocal,omitempty" doc:"Six hours after the start are assumed when left out."`
-	AllDay      bool   `json:"allDay,omitempty"`
-	Venue       string `json:"venue,omitempty" maxLength:"1000"`
-	City        string `json:"city,omitempty" maxLength:"1000"`
-	Region      string `json:"region,omitempty" maxLength:"1000"`
-	Country     string `json:"country,omitempty" example:"NO" doc:"ISO 3166-1 alpha-2."`
+	EventID    string `json:"eventId,omitempty" pattern:"^[A-Za-z0-9._-]{1,64}$" patternDescription:"1 to 64 of the characters A-Z a-z 0-9 . _ -" doc:"Yours, or one is made."`
+	Name       string `json:"name" minLength:"1" maxLength:"500"`
+	StartLocal string `json:"startLocal" example:"2027-08-14T20:30:00" doc:"Date and time at the place, without an offset."`
+	Timezone   string `json:"timezone,omitempty" example:"Europe/Oslo" doc:"IANA; the organisation's when left out."`
+	EndLocal   string `json:"endLocal,omitempty" doc:"Six hours after the start are assumed when left out."`
+	AllDay     bool   `json:"allDay,omitempty"`
+	Venue      string `json:"venue,omitempty" maxLength:"1000"`
+	City       string `json:"city,omitempty" maxLength:"1000"`
+	Region     string `json:"region,omitempty" maxLength:"1000"`
+	Country    string `json:"country,omitempty" example:"NO" doc:"ISO 3166-1 alpha-2."`
+
+	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90" nullable:"false" doc:"Of the venue, in degrees (WGS 84), with longitude. It holds for all events of the venue."`
+	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180" nullable:"false"`
+
 	Category    string `json:"category,omitempty" maxLength:"1000"`
 	Description string `json:"description,omitempty" maxLength:"50000"`
 	URL         string `json:"url,omitempty" maxLength:"2000"`
@@ -162,22 +170,26 @@ func (a *API) createEvent(tx *db.Tx, c *call, in *eventInput) (answer[eventJSON]
 	e, err := a.Calendar.Create(tx, c.Org, event.Input{
 		ID: id.Event(b.EventID), Name: b.Name, Description: b.Description, Category: b.Category, URL: b.URL, Online: b.Online,
 		StartLocal: b.StartLocal, EndLocal: b.EndLocal, Timezone: b.Timezone, AllDay: b.AllDay,
-		Venue: b.Venue, City: b.City, Region: b.Region, Country: b.Country, Currency: money.Currency(b.Currency),
+		Venue: b.Venue, City: b.City, Region: b.Region, Country: b.Country, Latitude: b.Latitude, Longitude: b.Longitude, Currency: money.Currency(b.Currency),
 		OnSaleAt: orZero(from), OffSaleAt: orZero(until), Status: event.Status(b.Status),
 	})
 	return answer[eventJSON]{body: newEvent(e, 0, tx.Now()), version: e.Version, location: eventsPath + "/" + string(e.ID)}, err
 }
 
 type eventPatchJSON struct {
-	Name        *string `json:"name,omitempty" minLength:"1" maxLength:"500" nullable:"false"`
-	StartLocal  *string `json:"startLocal,omitempty" nullable:"false"`
-	Timezone    *string `json:"timezone,omitempty" nullable:"false"`
-	EndLocal    text    `json:"endLocal,omitempty" doc:"null clears it, and so with the texts below."`
-	AllDay      *bool   `json:"allDay,omitempty" nullable:"false"`
-	Venue       text    `json:"venue,omitempty" maxLength:"1000"`
-	City        text    `json:"city,omitempty" maxLength:"1000"`
-	Region      text    `json:"region,omitempty" maxLength:"1000"`
-	Country     text    `json:"country,omitempty"`
+	Name       *string `json:"name,omitempty" minLength:"1" maxLength:"500" nullable:"false"`
+	StartLocal *string `json:"startLocal,omitempty" nullable:"false"`
+	Timezone   *string `json:"timezone,omitempty" nullable:"false"`
+	EndLocal   text    `json:"endLocal,omitempty" doc:"null clears it, and so with the texts below."`
+	AllDay     *bool   `json:"allDay,omitempty" nullable:"false"`
+	Venue      text    `json:"venue,omitempty" maxLength:"1000"`
+	City       text    `json:"city,omitempty" maxLength:"1000"`
+	Region     text    `json:"region,omitempty" maxLength:"1000"`
+	Country    text    `json:"country,omitempty"`
+
+	Latitude  *float64 `json:"latitude,omitempty" minimum:"-90" maximum:"90" nullable:"false" doc:"Of the venue, with longitude; for all its events."`
+	Longitude *float64 `json:"longitude,omitempty" minimum:"-180" maximum:"180" nullable:"false"`
+
 	Category    text    `json:"category,omitempty" maxLength:"1000"`
 	Description text    `json:"description,omitempty" maxLength:"50000"`
 	URL         text    `json:"url,omitempty" maxLength:"2000"`
@@ -207,7 +219,7 @@ func (a *API) changeEvent(tx *db.Tx, c *call, in *eventPatch) (answer[eventJSON]
 	e, err := a.Calendar.Update(tx, c.Org, id.Event(in.EventID), event.Patch{
 		Version: version, Name: b.Name, Description: b.Description.to, Category: b.Category.to, URL: b.URL.to, Online: b.Online,
 		StartLocal: b.StartLocal, EndLocal: b.EndLocal.to, Timezone: b.Timezone, AllDay: b.AllDay,
-		Venue: b.Venue.to, City: b.City.to, Region: b.Region.to, Country: b.Country.to,
+		Venue: b.Venue.to, City: b.City.to, Region: b.Region.to, Country: b.Country.to, Latitude: b.Latitude, Longitude: b.Longitude,
 		Currency: (*money.Currency)(b.Currency), OnSaleAt: from, OffSaleAt: until, Status: (*event.Status)(b.Status),
 	})
 	if err != nil {

@@ -103,6 +103,8 @@ type liveEvent struct {
 	City          string         `json:"city,omitempty"`
 	Region        string         `json:"region,omitempty"`
 	Country       string         `json:"country,omitempty"`
+	Latitude      *float64       `json:"latitude,omitempty"`
+	Longitude     *float64       `json:"longitude,omitempty"`
 	Currency      money.Currency `json:"currency"`
 	OnSaleAt      *fact.Instant  `json:"on_sale_at,omitempty"`
 	OffSaleAt     *fact.Instant  `json:"off_sale_at,omitempty"`

@@ -124,6 +124,27 @@ type collection[T any] struct {
 	} `json:"_embedded"`
 }
 
+// withDeleted is a page that also tells of what is gone.
+type withDeleted[T any] struct {
+	TotalItems int   `json:"total_items"`
+	Page       int   `json:"page"`
+	PageSize   int   `json:"page_size"`
+	Links      links `json:"_links"`
+	Embedded   struct {
+		DeletedItems []T `json:"deleted_items"`
+		Items        []T `json:"items"`
+	} `json:"_embedded"`
+}
+
+func (c *collection[T]) deleting(gone []T) withDeleted[T] {
+	if gone == nil {
+		gone = []T{}
+	}
+	w := withDeleted[T]{TotalItems: c.TotalItems, Page: c.Page, PageSize: c.PageSize, Links: c.Links}
+	w.Embedded.DeletedItems, w.Embedded.Items = gone, c.Embedded.Items
+	return w
+}
+
 // newCollection makes a page with its links. next is the cursor behind its last item, "" where the list ends with it; it stands beside page in the link, so that
 // who follows the links misses nothing while items come and go.
 func newCollection[T any](a *API, r *http.Request, p paging, items []T, total int, next string) *collection[T] {

@@ -79,6 +79,7 @@ func New(mux *http.ServeMux, c Config) *API {
 	a := &API{Config: c, places: places(c.PublicURL)}
 	a.rootRoutes(mux)
 	a.webhookRoutes(mux)
+	a.catalogRoutes(mux)
 	a.otherMethods(mux)
 	for _, tree := range []string{"/v2/", "/catalog/"} {
 		mux.HandleFunc(tree, a.nothing)
