@@ -54,10 +54,16 @@ func (v vocabulary) Events() (all []string) {
 
 var (
 	narrow = vocabulary{format: "narrow", names: map[fact.Kind]string{fact.OrderAccepted: "sale.accepted", fact.OrderCancelled: "sale.cancelled"}}
+	plain  = static{vocabulary{format: "plain", own: true}}
 	broad  = vocabulary{format: "broad", own: true, signatures: []string{"v1", "v1a"}, names: map[fact.Kind]string{
 		fact.OrderAccepted: "order.accepted", fact.EndpointPinged: "endpoint.pinged", fact.EndpointFailing: "endpoint.failing",
 	}}
 )
+
+// static is a vocabulary that signs nothing.
+type static struct{ vocabulary }
+
+func (static) Static() bool { return true }
 
 // house is a book over a database, with a ledger that keeps what it is told.
 type house struct {
@@ -77,7 +83,7 @@ func open(t testing.TB, d *db.DB) *house {
 		t.Fatal(err)
 	}
 	policy := egress.NewPolicy(egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	h := &house{t: t, db: d, book: endpoint.NewBook(keys, policy, narrow, broad)}
+	h := &house{t: t, db: d, book: endpoint.NewBook(keys, policy, narrow, broad, plain)}
 	h.subs = endpoint.NewSubscriptions(d, h.book)
 	h.book.Follow(h)
 	return h
@@ -497,4 +503,139 @@ func TestOrganisationHasItsMostEndpoints(t *testing.T) {
 	if err != nil || total != 3 || len(page) != 2 || page[0].Number >= page[1].Number {
 		t.Errorf("List(limit 2, offset 1) = %d of %d, %v; want 2 of 3, oldest first", len(page), total, err)
 	}
+}
+
+func TestStaticSecretIsTheOwnersToGiveAndMayBeNone(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		spec := func(secret string, none bool) endpoint.Spec {
+			s := h.spec()
+			s.Format, s.Secret, s.NoSecret = "plain", secret, none
+			return s
+		}
+		text := func(s string) *string { return &s }
+		if made := h.create(org, spec("", false)); made.Secret == "" {
+			t.Error("no secret was made")
+		}
+		e := h.create(org, spec("", true))
+		if got := h.get(e); got.Secret != "" {
+			t.Errorf("the secret is %q, want none", got.Secret)
+		}
+		for _, secret := range []string{"Bearer desk-key", "whpk_looks like a key", "", "Basic x"} {
+			var err error
+			if e, err = h.update(e, endpoint.Change{Secret: &secret}, 0); err != nil {
+				t.Fatalf("Update to the secret %q: %v", secret, err)
+			}
+			if got := h.get(e).Secret; got != secret {
+				t.Errorf("the secret is %q, want %q", got, secret)
+			}
+		}
+		for _, secret := range []string{"a\nb", " x", "ü", strings.Repeat("x", 5000)} {
+			if _, err := h.update(e, endpoint.Change{Secret: &secret}, 0); !slices.Equal(faults(err), []string{"/secret invalid_secret"}) {
+				t.Errorf("Update to the secret %.10q: %v", secret, err)
+			}
+		}
+		if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, ours, e.ID, time.Hour, audit.By{}); return err }); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.update(e, endpoint.Change{Secret: text("new")}, 0); err != nil || got.OldSecret != "" || h.get(e).OldSecret != "" {
+			t.Errorf("a given secret leaves an old one beside it: %v", err)
+		}
+		signed := h.create(org, h.spec())
+		if _, err := h.update(signed, endpoint.Change{Secret: text("mine")}, 0); !slices.Equal(faults(err), []string{"/secret not_changeable"}) {
+			t.Errorf("Update of a signing secret: %v", err)
+		}
+		bare := h.create(org, spec("", true))
+		if _, err := h.update(bare, endpoint.Change{Format: text("narrow")}, 0); !slices.Equal(faults(err), []string{"/format not_changeable"}) {
+			t.Errorf("Update without a secret to a format that signs: %v", err)
+		}
+		none := h.spec()
+		none.NoSecret = true
+		if e := h.create(org, none); e.Secret == "" {
+			t.Error("an endpoint that has to sign has no secret")
+		}
+	})
+}
+
+func TestPagesGoByNumberFormatAndOwner(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		var plain []int64
+		for i := range 6 {
+			s := h.spec()
+			if i%2 == 0 {
+				s.Format = "plain"
+			}
+			e := h.create(org, s)
+			if i%2 == 0 {
+				plain = append(plain, e.Number)
+			}
+			if _, err := h.book.ByNumber(d.Read(t.Context()), ours, "plain", e.Number); (err == nil) != (i%2 == 0) {
+				t.Errorf("ByNumber of an endpoint in the format %s: %v", s.Format, err)
+			}
+			if _, err := h.book.ByNumber(d.Read(t.Context()), others, s.Format, e.Number); !problem.Is(err, "webhook_not_found") {
+				t.Errorf("ByNumber by another organisation: %v", err)
+			}
+		}
+		for _, c := range []struct {
+			page  endpoint.Page
+			want  []int64
+			total int
+		}{
+			{endpoint.Page{Format: "plain", Limit: 9}, plain, 3},
+			{endpoint.Page{Format: "plain", Limit: 1, After: plain[0]}, plain[1:2], 3},
+			{endpoint.Page{Format: "plain", Limit: 9, After: plain[2]}, nil, 3},
+			{endpoint.Page{Format: "plain", Limit: 1, Newest: true}, plain[2:], 3},
+			{endpoint.Page{Format: "plain", Limit: 1, Newest: true, After: plain[2]}, plain[1:2], 3},
+			{endpoint.Page{Format: "plain", Limit: 1, Newest: true, Offset: 2}, plain[:1], 3},
+			{endpoint.Page{Format: "narrow", Limit: 9}, nil, 0},
+		} {
+			all, total, err := h.book.Page(d.Read(t.Context()), ours, c.page)
+			var got []int64
+			for _, e := range all {
+				got = append(got, e.Number)
+			}
+			if err != nil || total != c.total || !slices.Equal(got, c.want) {
+				t.Errorf("Page(%+v) = %v of %d, %v; want %v of %d", c.page, got, total, err, c.want, c.total)
+			}
+		}
+	})
+}
+
+func TestSingleFormatHasOneEndpointForEachNameOfAnOwner(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		h.book.Single = "broad"
+		spec := func(events ...string) endpoint.Spec {
+			s := h.spec()
+			s.Events = events
+			return s
+		}
+		first := h.create(org, spec("order.accepted", "endpoint.pinged"))
+		second := h.create(org, spec("endpoint.failing", "endpoint.pinged")) // tests are everybody's
+		taken := []string{"/events/0 taken"}
+		if _, err := h.tryCreate(org, spec("order.accepted")); !slices.Equal(faults(err), taken) {
+			t.Errorf("a name that is taken: %v", err)
+		}
+		if _, err := h.tryCreate(org, spec("*")); len(faults(err)) != 2 {
+			t.Errorf("all names, two of which are taken: %v", err)
+		}
+		if _, err := h.update(second, endpoint.Change{Events: &[]string{"order.accepted"}}, 0); !slices.Equal(faults(err), taken) {
+			t.Errorf("Update to a name that is taken: %v", err)
+		}
+		if _, err := h.update(first, endpoint.Change{Events: &[]string{"order.accepted"}}, 0); err != nil {
+			t.Errorf("Update to its own name: %v", err)
+		}
+		app := spec("order.accepted")
+		app.Grant = 5
+		h.create(org, app) // another owner
+		h.create(another, spec("*"))
+		other := spec("sale.accepted")
+		other.Format = "narrow"
+		h.create(org, other)
+		if err := h.configure(func(tx *db.Tx) error { return h.book.Delete(tx, ours, first.ID, 0, audit.By{}) }); err != nil {
+			t.Fatal(err)
+		}
+		h.create(org, spec("order.accepted"))
+	})
 }

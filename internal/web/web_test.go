@@ -325,6 +325,33 @@ func TestClientBehindTrustedProxy(t *testing.T) {
 	}
 }
 
+func TestSecureIsWhatATrustedProxySays(t *testing.T) {
+	for _, c := range []struct {
+		trusted, forwarded string
+		want               bool
+	}{
+		{"", "https", false},
+		{"10.0.0.0/8", "https", false},
+		{"127.0.0.0/8", "https", true},
+		{"127.0.0.0/8", "HTTPS", true},
+		{"127.0.0.0/8", "http", false},
+		{"127.0.0.0/8", "", false},
+		{"127.0.0.0/8", "http, https", true}, // the last word is the trusted one's
+		{"127.0.0.0/8", "https, http", false},
+	} {
+		var trusted []netip.Prefix
+		if c.trusted != "" {
+			trusted = append(trusted, netip.MustParsePrefix(c.trusted))
+		}
+		addr, _, _ := start(t, web.Config{TrustedProxies: trusted}, func(s *web.Server) {
+			s.Mux().HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, web.Secure(r.Context())) })
+		})
+		if _, got := send(t, "GET", "http://"+addr+"/", nil, "X-Forwarded-Proto", c.forwarded); got != fmt.Sprint(c.want) {
+			t.Errorf("X-Forwarded-Proto %q through trusted %q: secure %s, want %t", c.forwarded, c.trusted, got, c.want)
+		}
+	}
+}
+
 func TestAccessLogHasNoSecrets(t *testing.T) {
 	addr, log, _ := start(t, web.Config{}, nil)
 	send(t, "GET", "http://"+addr+"/healthz?token=hush1", strings.NewReader("hush2"), "Authorization", "Bearer hush3", "X-Api-Key", "hush4")
