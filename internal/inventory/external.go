@@ -34,12 +34,8 @@ func found(l Listing, err error) (Listing, error) {
 // key has the listing's external id name it as long as it is not at its end. It fails with external_id_taken when it names another one. A name that the listing had
 // before and that names another one, as it could once, stays without effect.
 func (l *Listing) key(tx *db.Tx, org int64, before Listing) error {
-	if l.ExternalID == "" || finished(l.Status) {
-		l.keyed = false
-		return nil
-	}
-	if l.ExternalID == before.ExternalID {
-		l.keyed = before.keyed
+	if l.ExternalID == "" || l.ExternalID == before.ExternalID {
+		l.keyed = before.keyed && l.ExternalID != ""
 		return nil
 	}
 	other, err := ByExternalID(tx, org, l.ExternalID)

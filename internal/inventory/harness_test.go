@@ -178,6 +178,28 @@ func (s *store) age(f fail, h inventory.Hold) {
 	})
 }
 
+// pass has a date of a listing come.
+func (s *store) pass(f fail, l id.Listing, column string) {
+	f.Helper()
+	s.write(f, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE listings SET `+column+` = created_at WHERE id = $1`, l)
+		if err == nil { // of what is off the market already, or covered, nothing becomes
+			_, err = tx.Exec(`UPDATE listings SET due_at = created_at WHERE id = $1 AND (due_at IS NOT NULL OR expires_at IS NOT NULL AND status IN ('active', 'paused', 'sold_out'))`, l)
+		}
+		return err
+	})
+}
+
+// lapse has the dates of an event's listings have their effect.
+func (s *store) lapse(f fail, e event.Event) (n int) {
+	f.Helper()
+	s.write(f, func(tx *db.Tx) (err error) {
+		n, err = s.stock.LapseSome(tx, house, e.No, 1000)
+		return err
+	})
+	return n
+}
+
 // edges expects that the facts since it was asked last tell of the event's edge, if that it is exhausted has changed, and of no other.
 func (s *store) edges(f fail, was, is bool, story string) {
 	f.Helper()

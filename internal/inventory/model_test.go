@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -23,7 +24,27 @@ type offer struct {
 	rule   inventory.Rule
 	status inventory.Status // as asked for: sold_out follows
 	taken  map[int]bool     // ordinals
+
+	codes   bool // it is of a kind whose tickets are codes, which have to be there at a deadline
+	passed  bool // that has passed
+	coded   int  // places with codes
+	written bool // that it cannot be delivered has been written down
+	over    bool // its time is up, which has not been written down
 }
+
+// late tells whether it cannot be delivered, written down or not.
+func (o *offer) late() bool {
+	switch o.status {
+	case inventory.Draft:
+		return false
+	case inventory.Withdrawn, inventory.Expired:
+		return o.written
+	}
+	return o.codes && o.passed && o.coded < o.total
+}
+
+// sells tells whether it is for sale.
+func (o *offer) sells() bool { return o.status == inventory.Active && !o.late() && !o.over }
 
 func (o *offer) left() int { return o.total - len(o.taken) }
 
@@ -35,7 +56,7 @@ func (o *offer) shown() inventory.Status {
 }
 
 func (o *offer) free() int {
-	if o.status != inventory.Active {
+	if o.status != inventory.Active || o.written {
 		return 0
 	}
 	return o.left()
@@ -96,6 +117,12 @@ func TestStockAgreesWithItsModel(t *testing.T) {
 				"sweep":   w.sweep,
 				"total":   w.total,
 				"status":  w.status,
+
+				"deadline": w.deadline,
+				"passes":   w.passes,
+				"codes":    w.codes,
+				"over":     w.over,
+				"lapse":    w.lapse,
 			})
 			s.audit(t)
 		})
@@ -162,7 +189,7 @@ func (w *world) take(t *rapid.T) {
 // got judges what came of wanting n units of an offer. What holds kept beyond their time is free where there is too little otherwise.
 func (w *world) got(t *rapid.T, o *offer, n int, err error) bool {
 	left, free := o.left(), []*kept{}
-	if o.status == inventory.Active && n > left {
+	if o.sells() && n > left {
 		for _, k := range w.holds {
 			if k.offer == o && k.aged {
 				left, free = left+len(k.units), append(free, k)
@@ -173,9 +200,9 @@ func (w *world) got(t *rapid.T, o *offer, n int, err error) bool {
 		}
 	}
 	switch {
-	case o.status != inventory.Active:
+	case !o.sells():
 		if !problem.Is(err, "listing_not_on_sale") {
-			t.Fatalf("taking %d of a %s listing = %v, want listing_not_on_sale", n, o.status, err)
+			t.Fatalf("taking %d of a %s listing, late %v, over %v = %v, want listing_not_on_sale", n, o.status, o.late(), o.over, err)
 		}
 		return false
 	case n > left:
@@ -311,7 +338,7 @@ func (w *world) total(t *rapid.T) {
 	if o.seated && n > o.total {
 		p = inventory.Patch{Seats: labels(n)}
 	}
-	w.sweep(t)
+	w.settled(t, o)
 	_, err := w.s.update(o.id, p)
 	soldBehind := false // a seat that would fall off the end
 	for ordinal := range o.taken {
@@ -323,7 +350,7 @@ func (w *world) total(t *rapid.T) {
 		if !problem.Is(err, "listing_below_sold") {
 			t.Fatalf("total %d with %d sold = %v, want listing_below_sold", n, len(o.taken), err)
 		}
-	case o.status == inventory.Withdrawn:
+	case o.ended():
 		if !problem.Is(err, "invalid_transition") {
 			t.Fatalf("total of a withdrawn listing = %v, want invalid_transition", err)
 		}
@@ -336,29 +363,118 @@ func (w *world) total(t *rapid.T) {
 	default:
 		o.total = n
 	}
+	if err == nil {
+		o.written = o.late()
+	}
+}
+
+func (o *offer) ended() bool { return o.status == inventory.Withdrawn || o.status == inventory.Expired }
+
+// settled has holds whose time is up expire, and the listing if its own is.
+func (w *world) settled(t *rapid.T, o *offer) {
+	w.sweep(t)
+	if o.over {
+		w.lapse(t)
+	}
+}
+
+// deadline gives a listing some, or a later one.
+func (w *world) deadline(t *rapid.T) {
+	o := w.some(t)
+	w.settled(t, o)
+	if o.ended() {
+		t.Skip("final")
+	}
+	by := time.Date(2090, 1, rapid.IntRange(1, 20).Draw(t, "day"), 0, 0, 0, 0, time.UTC)
+	if _, err := w.s.update(o.id, inventory.Patch{DeliveryKind: ptr(inventory.ByBarcode), DeliverBy: &by}); err != nil {
+		t.Fatalf("a deadline: %v", err)
+	}
+	o.codes, o.passed, o.written = true, false, false
+}
+
+func (w *world) passes(t *rapid.T) {
+	o := w.some(t)
+	if !o.codes || o.ended() {
+		t.Skip("no deadline")
+	}
+	w.s.pass(t, o.id, "deliver_by")
+	o.passed = true
+}
+
+func (w *world) codes(t *rapid.T) {
+	o := w.some(t)
+	n := rapid.IntRange(0, o.total).Draw(t, "codes")
+	var l inventory.Listing
+	w.s.write(t, func(tx *db.Tx) (err error) {
+		l, err = w.s.stock.Covered(tx, house, o.id, n)
+		return err
+	})
+	o.coded = n
+	w.lapsed(o)
+	if l.Barcoded != n || (l.Deliverability == inventory.Undeliverable) != o.written {
+		t.Fatalf("%d codes for %d places left %d and %s, want late %v", n, o.total, l.Barcoded, l.Deliverability, o.written)
+	}
+}
+
+func (w *world) over(t *rapid.T) {
+	o := w.some(t)
+	if o.ended() || o.status == inventory.Draft {
+		t.Skip("nothing comes of it")
+	}
+	w.s.pass(t, o.id, "expires_at")
+	o.over = true
+}
+
+func (w *world) lapse(t *rapid.T) {
+	want := 0
+	for _, o := range w.offers {
+		if w.lapsed(o) {
+			want++
+		}
+	}
+	if n := w.s.lapse(t, w.event); n != want {
+		t.Fatalf("%d listings lapsed, want %d", n, want)
+	}
+}
+
+// lapsed writes down what the dates of an offer have brought about, and tells whether there was something.
+func (w *world) lapsed(o *offer) bool {
+	was := o.written
+	switch {
+	case o.over:
+		o.over, o.status = false, inventory.Expired
+		return true
+	default:
+		o.written = o.late()
+	}
+	return o.written != was
 }
 
 func (w *world) status(t *rapid.T) {
 	o := w.some(t)
 	to := rapid.SampledFrom([]inventory.Status{inventory.Active, inventory.Active, inventory.Active, inventory.Paused, inventory.Withdrawn}).Draw(t, "status")
-	w.sweep(t)
+	w.settled(t, o)
 	_, err := w.s.update(o.id, inventory.Patch{Status: &to})
-	if to == inventory.Withdrawn && w.held(o) > 0 {
+	if to == inventory.Withdrawn && w.held(o) > 0 && o.status != inventory.Expired {
 		if !problem.Is(err, "listing_held") {
 			t.Fatalf("withdrawing a listing with holds = %v, want listing_held", err)
 		}
 		return
 	}
-	if o.status == inventory.Withdrawn && to != inventory.Withdrawn {
+	if o.ended() && to != o.status {
 		if !problem.Is(err, "invalid_transition") {
-			t.Fatalf("withdrawn to %s = %v, want invalid_transition", to, err)
+			t.Fatalf("what has ended to %s = %v, want invalid_transition", to, err)
 		}
 		return
 	}
 	if err != nil {
 		t.Fatalf("%s to %s: %v", o.status, to, err)
 	}
+	if to == inventory.Withdrawn && !o.ended() {
+		o.written = o.late()
+	}
 	o.status = to
+	o.written = o.late()
 }
 
 // agree compares the model with the database, and the facts with the edges.
@@ -366,9 +482,12 @@ func (w *world) agree(t *rapid.T) {
 	free, sold, held := 0, 0, 0
 	for _, o := range w.offers {
 		l := w.s.byID(t, o.id)
-		if l.Total != o.total || l.Held != w.held(o) || l.Held+l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() {
-			t.Fatalf("listing %s has total %d, sold %d, free %d and is %s; want %d, %d, %d, %s",
-				l.Row, l.Total, l.Sold, l.Free(), l.Status, o.total, len(o.taken), o.free(), o.shown())
+		if l.Total != o.total || l.Held != w.held(o) || l.Held+l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() || (l.Deliverability == inventory.Undeliverable) != o.written {
+			t.Fatalf("listing %s has total %d, sold %d, free %d, is %s and %s; want %d, %d, %d, %s, late %v",
+				l.Row, l.Total, l.Sold, l.Free(), l.Status, l.Deliverability, o.total, len(o.taken), o.free(), o.shown(), o.written)
+		}
+		if l = l.AsOf(time.Now()); (l.Free() > 0) != (o.sells() && o.left() > 0) {
+			t.Fatalf("listing %s has %d for sale by now; want some %v", l.Row, l.Free(), o.sells())
 		}
 		free += o.free()
 		sold += l.Sold

@@ -15,19 +15,18 @@ func (l Listing) mayReplace(tx *db.Tx, org int64, before Listing) error {
 	if !moved && slices.Equal(l.Seats, before.Seats) {
 		return nil
 	}
-	n := min(len(l.Seats), len(before.Seats))
-	grown := l.Seats != nil && before.Seats != nil && slices.Equal(l.Seats[:n], before.Seats[:n])
-	if l.Held+l.Sold > 0 && (moved || !grown) {
-		return problem.New(problem.Conflict, "listing_has_sales",
-			"Tickets of this listing are sold: section and row stay, and seats can only be added or taken away at the end.")
-	}
-	if n < len(before.Seats) && l.Held+l.Sold > 0 {
+	if l.Held+l.Sold > 0 {
 		last, err := db.One(tx, db.Value[int], `SELECT COALESCE(MAX(ordinal), -1) FROM claims WHERE listing_no = $1`, l.No)
 		if err != nil {
 			return fmt.Errorf("look for sold seats of listing %s: %w", l.ID, err)
 		}
-		if last >= n {
-			return problem.New(problem.Conflict, "listing_has_sales", "Seat %s is sold and has to stay in the list.", before.Seats[last])
+		same := 0
+		for same < min(len(l.Seats), len(before.Seats)) && l.Seats[same] == before.Seats[same] {
+			same++
+		}
+		if moved || last >= same {
+			return problem.New(problem.Conflict, "listing_has_sales",
+				"Tickets of this listing are sold: section and row stay, and so do the seats up to the last one that is sold.")
 		}
 	}
 	return l.checkSeatsFree(tx, org)

@@ -142,7 +142,7 @@ func (l *Listing) insert(tx *db.Tx, org int64) error {
 
 // externalKey is the external id where it names the listing.
 func (l *Listing) externalKey() *string {
-	if !l.keyed {
+	if !l.keyed || finished(l.Status) {
 		return nil
 	}
 	return &l.ExternalID
