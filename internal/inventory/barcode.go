@@ -66,13 +66,18 @@ func Barcodes(q db.Querier, keys *seal.Keyring, org, listingNo int64, ordinals [
 	return newest, err
 }
 
+// Barcodes returns the sets of some of a listing's places that count now, by ordinal.
+func (s *Stock) Barcodes(q db.Querier, org, listingNo int64, ordinals []int) ([]BarcodeSet, error) {
+	return barcodeSets(q, s.keys, `replaced_at IS NULL AND ordinal IN ints($3) ORDER BY ordinal`, org, listingNo, jsonList(ordinals))
+}
+
 // BarcodePage returns a page of the sets of a listing's places that count now, by ordinal, and how many there are in all.
-func BarcodePage(q db.Querier, keys *seal.Keyring, org, listingNo int64, limit, offset int) (page []BarcodeSet, total int, err error) {
+func (s *Stock) BarcodePage(q db.Querier, org, listingNo int64, limit, offset int) (page []BarcodeSet, total int, err error) {
 	total, err = db.One(q, db.Value[int], `SELECT count(*) FROM barcode_sets WHERE org_id = $1 AND listing_no = $2 AND replaced_at IS NULL`, org, listingNo)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count barcodes: %w", err)
 	}
-	page, err = barcodeSets(q, keys, `replaced_at IS NULL ORDER BY ordinal LIMIT $3 OFFSET $4`, org, listingNo, limit, offset)
+	page, err = barcodeSets(q, s.keys, `replaced_at IS NULL ORDER BY ordinal LIMIT $3 OFFSET $4`, org, listingNo, limit, offset)
 	return page, total, err
 }
 

@@ -118,7 +118,7 @@ func (s *Stock) Receive(tx *db.Tx, org int64, ev event.Event, listingNo int64, a
 	for i, u := range uploads {
 		named[i] = u.Ordinal
 	}
-	has, err := barcodeSets(tx, s.keys, `replaced_at IS NULL AND ordinal IN ints($3)`, org, listingNo, jsonList(slices.Concat(named, also)))
+	has, err := s.Barcodes(tx, org, listingNo, slices.Concat(named, also))
 	if err != nil {
 		return Receipt{}, err
 	}

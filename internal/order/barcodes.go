@@ -29,6 +29,25 @@ type BarcodeUpload struct {
 // Units returns the ordinals that the order has of its listing, or had, by place.
 func (o Order) Units() []int { return slices.Clone(o.units) }
 
+// PlaceBarcodes are the barcodes of a place of an order.
+type PlaceBarcodes struct {
+	Place int
+	inventory.BarcodeSet
+}
+
+// Barcodes returns the barcodes of those places of an order that have some, by place; none once it has lost its units.
+func (b *Book) Barcodes(q db.Querier, org int64, o Order) ([]PlaceBarcodes, error) {
+	if !o.Status.Live() {
+		return nil, nil
+	}
+	sets, err := b.stock.Barcodes(q, org, o.ListingNo, o.units)
+	all := make([]PlaceBarcodes, len(sets))
+	for i, s := range sets {
+		all[i] = PlaceBarcodes{slices.Index(o.units, s.Ordinal) + 1, s}
+	}
+	return all, err
+}
+
 // ReceiveBarcodes takes barcodes in for places of an order. When one fails validation, the order has an issue by it (sale.barcodes_failed, also when it had one already). When
 // each place of the order has received barcodes, the order is fulfilled by [DigitalDownload], unless it is already. Else its status stays, and sale.barcodes_received
 // tells. The fact is nil when all was as uploaded before. version is If-Match, 0 for whatever there is. It fails with order_not_found, version_mismatch,

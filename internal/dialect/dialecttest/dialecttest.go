@@ -111,6 +111,16 @@ func Cases() []Case {
 		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"), DateConfirmed: true, VenueID: 5,
 	}
 	add(string(fact.ListingDeliverabilityExpired), fact.ListingDeliverabilityExpired, string(listing.ListingID), listing.Version, listing)
+	for _, c := range barcodeCases() {
+		add(c.name, c.kind, string(c.data.OrderID), c.data.Version, c.data)
+	}
+	for _, k := range []fact.Kind{fact.ListingBarcodesFailed, fact.ListingBarcodesReceived} {
+		add(string(k), k, "697200166edd0569d00c3973", 5, inventory.BarcodeSnapshot{Snapshot: inventory.Snapshot{
+			ListingID: "697200166edd0569d00c3973", EventID: "boston-2026", Section: "Club Box 19", Row: "A", Seats: []string{"3", "4", "5"}, Quantity: 3, Total: 3,
+			Price: "74.12", PriceMinor: 7412, Currency: "USD", SplitRule: inventory.Any, Status: inventory.Active, Version: 5,
+			CreatedAt: instant("2026-01-10T08:00:00Z"), UpdatedAt: fact.Instant(At()),
+		}, Ordinals: []int{0, 2}})
+	}
 	return all
 }
 
@@ -197,17 +207,34 @@ func orderCases() []orderCase {
 		s.RefundMinor, s.RefundedMinor = now, all
 		return s
 	}
+	issue := at(4, order.Accepted, order.Issue)
+	issue.IssueCause = order.CauseOther
 	yen := at(6, order.Cancelled, order.Refunded)
 	yen.Currency, yen.UnitMinor, yen.TotalMinor, yen.Seats = "JPY", 7000, 14000, nil
 	return []orderCase{
 		{"order.confirmed", fact.OrderConfirmed, placed},
 		{"order.confirmed.again", fact.OrderConfirmed, at(5, order.Issue, order.Confirmed)},
 		{"order.accepted", fact.OrderAccepted, at(2, order.Confirmed, order.Accepted)},
-		{"order.issue_raised", fact.OrderIssueRaised, at(4, order.Accepted, order.Issue)},
+		{"order.issue_raised", fact.OrderIssueRaised, issue},
 		{"order.fulfilled", fact.OrderFulfilled, fulfilled},
 		{"order.cancelled", fact.OrderCancelled, at(5, order.Issue, order.Cancelled)},
 		{"refund.completed", fact.RefundCompleted, refund(yen, 4000, 14000)},
 		{"refund.completed.partial", fact.RefundCompleted, refund(at(7, "", order.Fulfilled), 1050, 1050)},
+	}
+}
+
+// barcodeCases are the facts about orders that barcodes and transfers lead to.
+func barcodeCases() []orderCase {
+	at := func(version int64, previous, status order.Status, cause order.Cause) order.Snapshot {
+		s := Order()
+		s.Version, s.PreviousStatus, s.Status, s.IssueCause = version, previous, status, cause
+		return s
+	}
+	return []orderCase{
+		{"sale.barcodes_failed", fact.SaleBarcodesFailed, at(2, order.Confirmed, order.Issue, order.CauseBarcodes)},
+		{"sale.barcodes_failed.again", fact.SaleBarcodesFailed, at(3, "", order.Issue, order.CauseBarcodes)},
+		{"sale.barcodes_received", fact.SaleBarcodesReceived, at(2, "", order.Confirmed, "")},
+		{"transfer.failed", fact.TransferFailed, at(4, order.Fulfilled, order.Issue, order.CauseNotReceived)},
 	}
 }
 

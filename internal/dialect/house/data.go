@@ -41,7 +41,8 @@ func (v Vocabulary) Data(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint
 // hasPeople tells whether a kind is about an order.
 func hasPeople(k fact.Kind) bool {
 	switch k {
-	case fact.OrderConfirmed, fact.OrderAccepted, fact.OrderIssueRaised, fact.OrderFulfilled, fact.OrderCancelled, fact.RefundCompleted:
+	case fact.OrderConfirmed, fact.OrderAccepted, fact.OrderIssueRaised, fact.OrderFulfilled, fact.OrderCancelled, fact.RefundCompleted,
+		fact.SaleBarcodesFailed, fact.SaleBarcodesReceived, fact.TransferFailed:
 		return true
 	}
 	return false

@@ -114,6 +114,7 @@ func New(mux humago.Mux, c Config) *API {
 	a.ticketRoutes()
 	a.wellKnown(mux)
 	a.saleRoutes()
+	a.barcodeRoutes()
 	a.devEndpointRoutes()
 	a.doorRoutes()
 	a.messages(mux)

@@ -50,6 +50,7 @@ type orderJSON struct {
 	Payment        *paymentJSON `json:"payment,omitempty"`
 	TransferMethod string       `json:"transferMethod,omitempty" enum:"mobile_transfer,digital_download,email,pickup"`
 	TransferNote   string       `json:"transferNote,omitempty"`
+	IssueCause     string       `json:"issueCause,omitempty" enum:"barcodes,not_received,other" doc:"Of the open issue."`
 	IssueReason    string       `json:"issueReason,omitempty"`
 	RefundReason   string       `json:"refundReason,omitempty"`
 	Version        int64        `json:"version" doc:"Grows with every change; the ETag."`
@@ -61,7 +62,7 @@ func newOrder(o order.Order) orderJSON {
 	j := orderJSON{
 		OrderID: string(o.ID), OrderNumber: string(o.Number), EventID: string(o.EventID), EventName: o.EventName, EventDate: instant(o.EventDate),
 		EventTimezone: o.EventTimezone, EventVenue: o.EventVenue, EventLocation: o.EventLocation, Section: o.Section, Row: o.Row, Seats: o.Seats,
-		ListingID: string(o.ListingID), Quantity: o.Quantity, Status: string(o.Status), PreviousStatus: string(o.PreviousStatus),
+		ListingID: string(o.ListingID), Quantity: o.Quantity, Status: string(o.Status), PreviousStatus: string(o.PreviousStatus), IssueCause: string(o.IssueCause),
 		UnitPrice: numberOf(o.UnitPrice), TotalAmount: numberOf(o.Total), RefundedAmount: numberOf(o.Refunded), Currency: string(o.Total.Currency),
 		Customer: customerJSON{
 			Email: o.People.Customer.Email,

@@ -235,7 +235,7 @@ func (a *API) responses(r route, in, out reflect.Type) map[string]*huma.Response
 	if hasField(in, "path") {
 		errors = append(errors, 404)
 	}
-	if r.method == http.MethodPost || r.method == http.MethodPatch {
+	if r.method == http.MethodPost || r.method == http.MethodPatch || r.method == http.MethodPut {
 		errors = append(errors, 413, 415)
 	}
 	if _, has := in.FieldByName("IfMatch"); has {

@@ -155,6 +155,10 @@ var bodies = map[string]func(s *scene) any{
 	"PATCH /api/v1/orders":                                         func(s *scene) any { return map[string]any{"orderId": s.object("orders/orderId"), "status": "accepted"} },
 	"POST /api/v1/orders/{orderId}/refund":                         func(*scene) any { return map[string]any{"amount": "1"} },
 	"POST /api/v1/orders/{orderId}/issue":                          func(*scene) any { return map[string]any{"reason": "wrong seat"} },
+	"POST /api/v1/orders/{orderId}/not-received":                   func(*scene) any { return map[string]any{"note": "no mail"} },
+	"PUT /api/v1/orders/{orderId}/barcodes":                        func(s *scene) any { return barcodesOf(s.name() + private) },
+	"PUT /api/v1/inventory/{listingId}/barcodes":                   func(s *scene) any { return barcodesOf(s.name() + public) },
+	"PUT /api/v1/events/{eventId}/barcode-rule":                    func(*scene) any { return map[string]any{"minLength": 4} },
 	"POST /api/v1/webhooks":                                        func(*scene) any { return map[string]any{"url": "http://127.0.0.1:9/", "events": []string{"*"}} },
 	"PATCH /api/v1/webhooks/{id}":                                  func(*scene) any { return map[string]any{"rateLimit": 5} },
 	"POST /api/v1/webhooks/{id}/test":                              nothing,
@@ -212,6 +216,11 @@ var bodies = map[string]func(s *scene) any{
 	},
 }
 
+// barcodesOf is an upload of a value for the first place.
+func barcodesOf(value string) any {
+	return map[string]any{"barcodes": []any{map[string]any{"place": 1, "values": []string{strings.ReplaceAll(value, " ", "-")}}}}
+}
+
 func nothing(*scene) any { return nil }
 
 // queries are what routes ask for in the query.
@@ -259,7 +268,7 @@ func (s *scene) prepare(p native.Permission) (target string, body any) {
 	if query := queries[route]; query != nil {
 		target += query(s)
 	}
-	if p.Method == "POST" || p.Method == "PATCH" {
+	if p.Method == "POST" || p.Method == "PATCH" || p.Method == "PUT" {
 		make := bodies[route]
 		if make == nil {
 			s.t.Fatalf("%s: say in bodies in scene_test.go what is sent to it", route)

@@ -60,7 +60,7 @@ func (*Dialect) Name(k fact.Kind) (string, bool) {
 		return confirmed, true
 	case fact.OrderAccepted:
 		return accepted, true
-	case fact.OrderIssueRaised:
+	case fact.OrderIssueRaised, fact.SaleBarcodesFailed, fact.TransferFailed:
 		return purchaseIssues, true
 	case fact.OrderFulfilled:
 		return fulfilled, true
