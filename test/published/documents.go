@@ -174,8 +174,8 @@ func (d *Documents) Exchange(r *http.Request, sent []byte, status int, header ht
 	what := fmt.Sprintf("%s %s = %d", r.Method, r.URL.Path, status)
 	complain := func(format string, args ...any) { wrong = append(wrong, what+" "+fmt.Sprintf(format, args...)) }
 	switch {
-	case op == nil && r.URL.Path == "/v2" && status == http.StatusOK:
-		if err := d.linksOnly(header, body); err != nil {
+	case op == nil && r.URL.Path == "/v2" && status < 400:
+		if err := d.root(status, header, body); err != nil {
 			complain("%v", err)
 		}
 		return "", wrong
@@ -308,8 +308,11 @@ func (d *Documents) failed(status int, header http.Header, body []byte) error {
 	return nil
 }
 
-// linksOnly is what GET /v2 answers.
-func (d *Documents) linksOnly(header http.Header, body []byte) error {
+// root is what GET /v2 answers: links.
+func (d *Documents) root(status int, header http.Header, body []byte) error {
+	if status == http.StatusNotModified {
+		return empty(body)
+	}
 	if err := isHAL(header); err != nil {
 		return err
 	}
