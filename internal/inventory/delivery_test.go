@@ -168,6 +168,15 @@ func TestTicketsWithoutCodesLeaveTheInventoryAtTheirDeadline(t *testing.T) {
 			if got := s.offered("E"); len(got) > 0 {
 				t.Errorf("%s, the inventory has %v", story, got)
 			}
+			for _, f := range []inventory.Filter{{Status: "all"}, {Status: "all", Quantity: 1}, {Status: "all", Public: true}, {Status: "paused"}} {
+				f.Event, f.Now = "E", time.Now()
+				_, page, total, err := inventory.List(d.Read(t.Context()), house, f)
+				if want := f.Quantity == 0 && !f.Public && f.Status == "all"; err != nil || (len(page) == 1) != want || total != len(page) {
+					t.Errorf("%s, List(%+v) = %d of %d, %v; want it %v", story, f, len(page), total, err, want)
+				} else if want && page[0].Deliverability != inventory.Undeliverable {
+					t.Errorf("%s, a list shows it as %s", story, page[0].Deliverability)
+				}
+			}
 			if _, err := inventory.PublicByID(d.Read(t.Context()), house, l.ID, time.Now()); !problem.Is(err, "listing_not_found") {
 				t.Errorf("%s, the public finds it: %v", story, err)
 			}

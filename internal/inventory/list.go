@@ -121,12 +121,14 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 		args = append(args, v)
 		return fmt.Sprintf("CAST($%d AS %s)", len(args), map[bool]string{true: "TEXT", false: "BIGINT"}[isText(v)])
 	}
-	onSale := `l.deliverability = 'ok'`
-	if !f.Now.IsZero() {
-		onSale += ` AND (l.due_at IS NULL OR l.due_at > ` + arg(f.Now.UnixMicro()) + `)`
-	}
 	if f.Public {
-		conditions = append(conditions, public, onSale)
+		conditions = append(conditions, public)
+	}
+	if status := Status(f.Status); f.Public || f.Quantity > 0 || status == "" || status == Active {
+		conditions = append(conditions, `l.deliverability = 'ok'`)
+		if !f.Now.IsZero() {
+			conditions = append(conditions, `(l.due_at IS NULL OR l.due_at > `+arg(f.Now.UnixMicro())+`)`)
+		}
 	}
 	if f.External != "" {
 		conditions = append(conditions, `l.external_id = `+arg(f.External))
@@ -137,12 +139,12 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 	switch f.Status {
 	case "all":
 	case "", string(Active):
-		conditions = append(conditions, `l.status = 'active'`, onSale)
+		conditions = append(conditions, `l.status = 'active'`)
 	default:
 		conditions = append(conditions, `l.status = `+arg(f.Status))
 	}
 	if f.Quantity > 0 {
-		conditions = append(conditions, `l.status = 'active'`, onSale, fmt.Sprintf(allowsSQL, arg(f.Quantity)))
+		conditions = append(conditions, `l.status = 'active'`, fmt.Sprintf(allowsSQL, arg(f.Quantity)))
 	}
 	if f.MinPrice != "" || f.MaxPrice != "" {
 		between, err := f.between(q, org, ev, arg)

@@ -26,7 +26,9 @@ func (s *shop) uploadAt(o id.Order, version int64, places ...string) (result, er
 			all = append(all, order.BarcodeUpload{Place: i + 1, Values: strings.Fields(values)})
 		}
 	}
-	return s.do(func(tx *db.Tx) (order.Order, *fact.Fact, error) { return s.book.ReceiveBarcodes(tx, house, o, all, version) })
+	return s.do(func(tx *db.Tx) (order.Order, *fact.Fact, error) {
+		return s.book.ReceiveBarcodes(tx, house, o, all, version)
+	})
 }
 
 func (s *shop) upload(o id.Order, places ...string) result {
@@ -257,7 +259,9 @@ func TestUploadsForOrdersAreGuarded(t *testing.T) {
 			{[]order.BarcodeUpload{{Place: 0, Values: []string{"a"}}, {Place: 3, Values: []string{"b"}}}, []string{"/barcodes/0/place unknown_place", "/barcodes/1/place unknown_place"}},
 			{[]order.BarcodeUpload{{Place: 1, Values: []string{"a"}}, {Place: 1, Values: []string{"a"}}}, []string{"/barcodes/1/place repeated", "/barcodes/1/values/0 repeated"}},
 		} {
-			_, err := s.do(func(tx *db.Tx) (order.Order, *fact.Fact, error) { return s.book.ReceiveBarcodes(tx, house, r.ID, c.places, 0) })
+			_, err := s.do(func(tx *db.Tx) (order.Order, *fact.Fact, error) {
+				return s.book.ReceiveBarcodes(tx, house, r.ID, c.places, 0)
+			})
 			var got []string
 			for _, f := range problem.As(err).Fields {
 				got = append(got, f.Pointer+" "+f.Code)

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -103,9 +104,21 @@ func patch(body object) step {
 	return step{set: "change", method: http.MethodPatch, path: "/api/v1/events/{event}", body: body}
 }
 
+// with is a step whose body has another value for a field.
+func with(st step, field string, v any) step {
+	st.body = maps.Clone(st.body)
+	st.body[field] = v
+	return st
+}
+
 // move gives the order a status.
 func move(status string) step {
 	return step{set: "change", method: http.MethodPatch, path: "/api/v1/orders", body: object{"orderId": "{order}", "status": status}}
+}
+
+// barcodes uploads one for the first place of what is at a path.
+func barcodes(path, value string) step {
+	return step{set: "barcodes", method: http.MethodPut, path: path + "/barcodes", body: object{"barcodes": []any{object{"place": 1, "values": []any{value}}}}}
 }
 
 // after adds steps to steps, without touching them.
@@ -127,6 +140,9 @@ func Table() []Event {
 	offered := after(held, anOffer)
 	awarded := []step{aStamp, anAward}
 	scanned := after(held, itsCode, aScan)
+	rule := step{set: "rule", method: http.MethodPut, path: "/api/v1/events/{event}/barcode-rule", body: object{"minLength": 8}}
+	ofOrder, ofListing := "/api/v1/orders/{order}", "/api/v1/inventory/{listing}"
+	pair := after(listed, with(anOrder, "quantity", 2))
 	later := time.Now().UTC().AddDate(0, 2, 0).Format("2006-01-02") + "T20:00:00"
 
 	return []Event{
@@ -159,6 +175,12 @@ func Table() []Event {
 			step{made: "release", method: http.MethodDelete, path: "/api/v1/holds/{hold}"})},
 		{"hold.expired", native, "a place is held for a second, and its time runs out", after(listed, briefHold)},
 		{"order.issue_raised", native, "an order is placed and has an issue", issue},
+		{"sale.barcodes_failed", native, "a barcode of an order is too short for its event's rule", after(sold, rule, barcodes(ofOrder, "{nonce}"))},
+		{"sale.barcodes_received", native, "the first of an order's two barcodes comes in", after(pair, barcodes(ofOrder, "Trigger-{nonce}"))},
+		{"transfer.failed", native, "the buyer of an order did not receive the tickets", after(delivered,
+			step{set: "transfer", path: ofOrder + "/not-received", body: object{"note": "Trigger"}})},
+		{"listing.barcodes_failed", native, "a barcode of a listing is too short for its event's rule", after(listed, rule, barcodes(ofListing, "{nonce}"))},
+		{"listing.barcodes_received", native, "a barcode of a listing comes in", after(listed, barcodes(ofListing, "Trigger-{nonce}"))},
 		{"refund.completed", native, "an order is fulfilled and refunded", refund},
 		{"ticket.issued", native, "a ticket is sold", sold},
 		{"ticket.voided", native, "a ticket is sold and cancelled", voided},

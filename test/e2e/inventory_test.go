@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -39,6 +40,59 @@ func TestAListingShowsWhatIsForSaleAndWhatWasListed(t *testing.T) {
 		expect(t, list.Body, "data.#", 1, "data.0.listingId", id, "data.0.quantity", 12, "data.0.price", "75.00", "meta.event.eventId", ev, "meta.event.name", "Harbor Jazz Night",
 			"meta.pagination.total", 1, "meta.filters.listingId", nil, "meta.filters.minPrice", nil, "meta.filters.maxPrice", nil, "meta.filters.quantity", nil,
 			"meta.filters.sortBy", "price", "meta.filters.sortOrder", "asc")
+	})
+}
+
+// A listing leaves the inventory by itself, is told of once, and holds of before are good.
+func TestDatesTakeAListingOffTheMarket(t *testing.T) {
+	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+		o := open(t, st)
+		h := o.hook(t, "standard", nil, "events", []string{"listing.changed", "listing.deliverability_expired"})
+		ev := o.event(t)
+		l := o.listing(t, ev, "quantity", 4, "deliveryKind", "barcode", "externalId", "ext-1")
+		path := "/api/v1/inventory/" + l
+		h.await(t, "listing.changed", 1)
+		held := text(t, o.Call(t, 201, "POST", "/api/v1/holds", body{"eventId": ev, "listingId": l, "quantity": 1}), "id")
+		// comes gives the listing a date that comes soon, however slow the machine is.
+		comes := func(date string) {
+			t.Helper()
+			for wait := time.Second; wait < time.Hour; wait *= 2 {
+				a := try(t, o.Client, "PATCH", path, body{date: time.Now().Add(wait).UTC().Format(time.RFC3339Nano)})
+				if a.Status == 200 {
+					return
+				}
+				refused(t, a, 400, "")
+			}
+		}
+		comes("deliverBy")
+		told := h.await(t, "listing.deliverability_expired", 1)
+		expect(t, told.Body, "data.listingId", l, "data.externalId", "ext-1", "data.quantity", 0, "data.deliverability", "expired", "data.status", "active", "data.event.name", "Harbor Jazz Night")
+		expect(t, o.Call(t, 200, "GET", path, nil).Body, "quantity", 0, "deliverability", "expired", "status", "active")
+		expect(t, o.Call(t, 200, "GET", "/api/v1/inventory?eventId="+ev, nil).Body, "meta.pagination.total", 0)
+		expect(t, o.Call(t, 200, "GET", "/api/v1/inventory?eventId="+ev+"&status=all&externalId=ext-1", nil).Body, "data.0.deliverability", "expired")
+		expect(t, o.Call(t, 200, "GET", "/api/v1/events/"+ev, nil).Body, "numberOfSeats", 0)
+		refused(t, try(t, o.Client, "POST", "/api/v1/orders", newOrder(ev, "listingId", l)), 409, "listing_not_on_sale")
+		o.Call(t, 201, "POST", "/api/v1/orders", newOrder(ev, "holdId", held, "quantity", absent{}))
+
+		expect(t, o.Call(t, 200, "PATCH", path, body{"deliverBy": nil}).Body, "quantity", 3, "deliverability", "ok")
+		expect(t, h.await(t, "listing.changed", 3).Body, "data.changes", raw(`["quantity","deliverBy","deliverability"]`))
+		o.order(t, ev, "listingId", l)
+
+		refused(t, try(t, o.Client, "POST", "/api/v1/inventory", newListing(ev, "externalId", "ext-1")), 409, "external_id_taken")
+		comes("expiresAt")
+		expect(t, h.await(t, "listing.changed", 5).Body, "data.status", "expired", "data.quantity", 0)
+		expect(t, o.Call(t, 200, "GET", path, nil).Body, "status", "expired")
+		refused(t, try(t, o.Client, "PATCH", path, body{"expiresAt": nil}), 409, "invalid_transition")
+		o.Call(t, 201, "POST", "/api/v1/inventory", newListing(ev, "externalId", "ext-1"))
+		expired := 0
+		for _, g := range h.All() {
+			if name(g) == "listing.deliverability_expired" {
+				expired++
+			}
+		}
+		if expired != 1 {
+			t.Errorf("that it cannot be delivered was told %d times, want once", expired)
+		}
 	})
 }
 

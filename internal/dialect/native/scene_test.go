@@ -156,8 +156,8 @@ var bodies = map[string]func(s *scene) any{
 	"POST /api/v1/orders/{orderId}/refund":                         func(*scene) any { return map[string]any{"amount": "1"} },
 	"POST /api/v1/orders/{orderId}/issue":                          func(*scene) any { return map[string]any{"reason": "wrong seat"} },
 	"POST /api/v1/orders/{orderId}/not-received":                   func(*scene) any { return map[string]any{"note": "no mail"} },
-	"PUT /api/v1/orders/{orderId}/barcodes":                        func(s *scene) any { return barcodesOf(s.name() + private) },
-	"PUT /api/v1/inventory/{listingId}/barcodes":                   func(s *scene) any { return barcodesOf(s.name() + public) },
+	"PUT /api/v1/orders/{orderId}/barcodes":                        func(s *scene) any { return forPlaces(private + url.PathEscape(s.name())) },
+	"PUT /api/v1/inventory/{listingId}/barcodes":                   func(s *scene) any { return forPlaces(public + url.PathEscape(s.name())) },
 	"PUT /api/v1/events/{eventId}/barcode-rule":                    func(*scene) any { return map[string]any{"minLength": 4} },
 	"POST /api/v1/webhooks":                                        func(*scene) any { return map[string]any{"url": "http://127.0.0.1:9/", "events": []string{"*"}} },
 	"PATCH /api/v1/webhooks/{id}":                                  func(*scene) any { return map[string]any{"rateLimit": 5} },
@@ -214,11 +214,6 @@ var bodies = map[string]func(s *scene) any{
 		s.n++
 		return map[string]any{"email": fmt.Sprintf("guest%d@example.com", s.n), "role": "staff"}
 	},
-}
-
-// barcodesOf is an upload of a value for the first place.
-func barcodesOf(value string) any {
-	return map[string]any{"barcodes": []any{map[string]any{"place": 1, "values": []string{strings.ReplaceAll(value, " ", "-")}}}}
 }
 
 func nothing(*scene) any { return nil }

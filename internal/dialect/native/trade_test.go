@@ -114,6 +114,34 @@ func TestNullClearsAText(t *testing.T) {
 	h.must(200, "PATCH", "/api/v1/events/"+event, `{}`).want(t, "version", 3)
 }
 
+func TestDeliveryOfAListingOnTheWire(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		event := h.event("Harbor Jazz Night")
+		with := func(more string) string {
+			return `{"eventId":"` + event + `","section":"B","row":"4","quantity":3,"price":"75",` + more + `}`
+		}
+		r := h.must(201, "POST", "/api/v1/inventory", with(`"externalId":"x","deliveryKind":"barcode","faceValue":60.5,"notes":["Restricted view"],
+			"inHandAt":"2090-01-01T10:00:00+01:00","deliverBy":"2090-01-02T10:00:00Z","expiresAt":"2090-01-03T10:00:00Z"`))
+		r.want(t, "deliveryKind", "barcode", "faceValue", "60.50", "notes.0", "Restricted view", "inHandAt", "2090-01-01T09:00:00.000Z", "deliverBy", "2090-01-02T10:00:00.000Z",
+			"expiresAt", "2090-01-03T10:00:00.000Z", "deliverability", "ok", "barcoded", nil)
+		listing := "/api/v1/inventory/" + r.text("listingId")
+		h.must(409, "POST", "/api/v1/inventory", with(`"externalId":"x"`)).want(t, "code", "external_id_taken")
+		h.must(201, "POST", "/api/v1/inventory", with(`"externalId":"y"`)).want(t, "deliveryKind", "transfer", "deliverability", "ok", "deliverBy", nil, "faceValue", nil, "notes", nil)
+		h.must(200, "GET", "/api/v1/inventory?eventId="+event+"&externalId=x", nil).want(t, "meta.pagination.total", 1, "data.0.externalId", "x", "meta.filters.externalId", "x")
+
+		h.must(400, "POST", "/api/v1/inventory", with(`"deliverBy":"2020-01-01T00:00:00Z"`)).want(t, "errors.0.pointer", "/deliverBy", "errors.0.code", "past")
+		h.must(400, "POST", "/api/v1/inventory", with(`"deliverBy":"tomorrow"`)).want(t, "errors.0.pointer", "/deliverBy", "errors.0.code", "invalid")
+		h.must(400, "POST", "/api/v1/inventory", with(`"deliveryKind":"owl"`)).want(t, "errors.0.pointer", "/deliveryKind")
+		h.must(400, "PATCH", listing, `{"deliverBy":"2089-01-01T00:00:00Z"}`).want(t, "errors.0.pointer", "/inHandAt")
+		h.must(400, "PATCH", listing, `{"faceValue":"1.005"}`).want(t, "errors.0.pointer", "/faceValue")
+		h.must(200, "PATCH", listing, `{}`).want(t, "version", 1, "faceValue", "60.50")
+		h.must(200, "PATCH", listing, `{"deliverBy":null,"inHandAt":null,"expiresAt":"","faceValue":null,"notes":[],"deliveryKind":"paper"}`).want(t, "version", 2, "deliveryKind", "paper",
+			"deliverBy", nil, "inHandAt", nil, "expiresAt", nil, "faceValue", nil, "notes", nil, "externalId", "x")
+		soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		h.must(200, "PATCH", listing, `{"deliverBy":"`+soon+`","deliveryKind":"eticket"}`).want(t, "deliverability", "at_risk", "quantity", 3)
+	})
+}
+
 func TestInventoryOnTheWire(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		event := h.event("Harbor Jazz Night")
