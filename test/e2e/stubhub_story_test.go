@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -161,25 +160,7 @@ func (d *desk) follows(t *testing.T, g told) {
 func (o *org) token(t *testing.T, scopes ...string) *harness.Client {
 	t.Helper()
 	made := o.Call(t, 201, "POST", "/api/v1/oauth/clients", body{"name": "Desk", "scopes": scopes, "grantTypes": []string{"client_credentials"}})
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {strings.Join(scopes, " ")}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, o.URL+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(text(t, made, "clientId"), text(t, made, "clientSecret"))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
-		t.Fatalf("the token endpoint answered %d: %v", resp.StatusCode, err)
-	}
-	return o.st.Client(answer.AccessToken)
+	return o.st.Client(o.st.Token(t, text(t, made, "clientId"), text(t, made, "clientSecret"), scopes...))
 }
 
 var stubhubScopes = []string{

@@ -7,11 +7,9 @@ import (
 	_ "embed"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stagedoorhq/stagedoor/test/harness"
@@ -95,24 +93,5 @@ func token(t *testing.T, st *harness.Stage) string {
 	st.Client(key).Call(t, 201, "POST", "/api/v1/oauth/clients", map[string]any{
 		"name": "Desk", "scopes": []string{"read:webhooks", "write:webhooks"}, "grantTypes": []string{"client_credentials"},
 	}).Decode(t, &app)
-	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"read:webhooks write:webhooks"}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.URL+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(app.ClientID, app.ClientSecret)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.AccessToken == "" {
-		t.Fatalf("the token endpoint answered %d: %v", resp.StatusCode, err)
-	}
-	harness.Secret(answer.AccessToken)
-	return answer.AccessToken
+	return st.Token(t, app.ClientID, app.ClientSecret, "read:webhooks", "write:webhooks")
 }
