@@ -162,6 +162,18 @@ func (d *Documents) Operations() []string {
 // Topics are the names of the topics, in order.
 func (d *Documents) Topics() []string { return slices.Sorted(maps.Keys(d.topics)) }
 
+// Actions are the topics with their actions, such as "SaleUpdates/FailedBarcodeValidation", in order. What StubHub does not name is ours, see the guide.
+func (d *Documents) Actions() []string {
+	var all []string
+	for topic := range d.topics {
+		for _, action := range actions[topic] {
+			all = append(all, topic+"/"+action)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // Covers tells whether a path is one that the documents speak of.
 func Covers(path string) bool {
 	return path == "/v2" || strings.HasPrefix(path, "/v2/") || path == "/catalog" || strings.HasPrefix(path, "/catalog/")
