@@ -363,6 +363,9 @@ func TestTheResourcesOfStubHubsAPI(t *testing.T) {
 		// Sales: one that is confirmed, one that is rejected.
 		confirmed, rejected := o.order(t, d.event, "listingId", listing, "quantity", 1), o.order(t, d.event, "listingId", listing, "quantity", 1)
 		sales := d.items(t, "/v2/sales")
+		if recent := d.items(t, "/v2/sales/recentupdates"); len(recent) != len(sales) {
+			t.Errorf("/v2/sales/recentupdates has %d sales, want %d", len(recent), len(sales))
+		}
 		if len(sales) != 2 {
 			t.Fatalf("/v2/sales has %d sales, want 2", len(sales))
 		}

@@ -109,6 +109,7 @@ var served = []string{
 	"GET /catalog/venues",
 	"GET /catalog/venues/{venueId}",
 	"GET /v2/sales",
+	"GET /v2/sales/recentupdates",
 	"GET /v2/sales/{saleId}",
 	"GET /v2/sellerlistings",
 	"GET /v2/sellerlistings/{listingId}",
