@@ -70,8 +70,11 @@ func TestPagingThroughManyWebhooksMissesNone(t *testing.T) {
 		o := open(t, st)
 		make := func(ctx context.Context) (id int64, err error) {
 			a, err := o.Do(ctx, "POST", "/v2/webhooks", newHook("http://127.0.0.1:9/in", "topics", []string{"ReTransferTicket"}))
-			if err != nil || a.Status != 201 {
-				return 0, fmt.Errorf("POST /v2/webhooks = %d %s, %v", a.Status, a.Body, err)
+			if err != nil {
+				return 0, err
+			}
+			if a.Status != 201 {
+				return 0, fmt.Errorf("POST /v2/webhooks = %d %s", a.Status, a.Body)
 			}
 			var h struct{ ID int64 }
 			a.Decode(t, &h)

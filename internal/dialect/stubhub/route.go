@@ -231,15 +231,15 @@ func (c *call) repeatable() idempotency.Request {
 	return r
 }
 
-func (r route) success() int {
-	if r.status == 0 {
+func (rt route) success() int {
+	if rt.status == 0 {
 		return http.StatusOK
 	}
-	return r.status
+	return rt.status
 }
 
-func (r route) encode(out answer) (idempotency.Answer, error) {
-	made := idempotency.Answer{Status: r.success(), Header: http.Header{}}
+func (rt route) encode(out answer) (idempotency.Answer, error) {
+	made := idempotency.Answer{Status: rt.success(), Header: http.Header{}}
 	if out.location != "" {
 		made.Header.Set("Location", out.location)
 	}
@@ -330,7 +330,7 @@ func reply(w http.ResponseWriter, r *http.Request, made idempotency.Answer, repl
 	}
 	w.WriteHeader(made.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(made.Body) //nolint:gosec // HAL, and nosniff; the client may be gone
+		_, _ = w.Write(made.Body) // the client may be gone
 	}
 }
 
