@@ -162,42 +162,6 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Handler is for the tests of a handler without a socket: what it is asked and answers is noted.
-func (r *Record) Handler(next http.Handler) http.Handler {
-	if r.docs == nil {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if !Covers(req.URL.Path) {
-			next.ServeHTTP(w, req)
-			return
-		}
-		sent, _ := io.ReadAll(req.Body) // what cannot be read here cannot be read there
-		req.Body = io.NopCloser(bytes.NewReader(sent))
-		both := &kept{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(both, req)
-		r.Exchange(req, sent, both.status, w.Header(), both.body.Bytes())
-	})
-}
-
-type kept struct {
-	http.ResponseWriter
-	status int
-	body   bytes.Buffer
-}
-
-// WriteHeader implements [http.ResponseWriter].
-func (k *kept) WriteHeader(status int) {
-	k.status = status
-	k.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements [io.Writer].
-func (k *kept) Write(b []byte) (int, error) {
-	k.body.Write(b)
-	return k.ResponseWriter.Write(b)
-}
-
 // Complaints are the faults and, of a whole run, what was never seen.
 func (r *Record) Complaints(whole bool) []string {
 	said := r.Faults()
