@@ -161,7 +161,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	}
 	stubhub.New(server.Mux(), stubhub.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Calendar: c.Events, Stock: c.Stock, Book: c.Orders,
-		Endpoints: c.Endpoints, PublicURL: url, Secure: secure, ClientAddr: web.Client, Log: c.Log,
+		Keys: c.Keys, Endpoints: c.Endpoints, PublicURL: url, Secure: secure, ClientAddr: web.Client, Log: c.Log,
 	})
 	return f, nil
 }

@@ -29,9 +29,10 @@ type OrgFilter struct {
 	Now          time.Time // the instant of asking, as in [Filter]
 	Sort         Sort
 	Desc         bool
-	Limit        int   // 1 to 1000; 50 when 0
-	Offset       int   // 0 or more
-	After        int64 // only with ByNumber: the number that the page begins behind, before it when Desc; 0 for the beginning
+	Limit        int       // 1 to 1000; 50 when 0
+	Offset       int       // 0 or more
+	AfterUpdate  time.Time // with ByUpdated and After: when what the page begins behind was changed; zero for the beginning
+	After        int64     // only with ByNumber: the number that the page begins behind, before it when Desc; 0 for the beginning
 }
 
 var orgSorts = map[Sort]string{
@@ -53,7 +54,7 @@ func OfOrg(q db.Querier, org int64, f OrgFilter) (page []Listing, total int, err
 	if !ok {
 		return nil, 0, problem.Field("sort", "invalid", "Sort by created_at, updated_at, available or price.")
 	}
-	if f.Limit < 1 || f.Limit > 1000 || f.Offset < 0 || f.After != 0 && f.Sort != ByNumber {
+	if f.Limit < 1 || f.Limit > 1000 || f.Offset < 0 || f.After != 0 && f.Sort != ByNumber && (f.Sort != ByUpdated || f.AfterUpdate.IsZero()) {
 		return nil, 0, problem.Field("limit", "out_of_range", "Ask for 1 to 1000 listings, from 0 on; after goes with the order of numbers only.")
 	}
 	where, args := `WHERE l.org_id = $1`, []any{org}
@@ -82,7 +83,10 @@ func OfOrg(q db.Querier, org int64, f OrgFilter) (page []Listing, total int, err
 	if f.Desc {
 		direction, behind = `DESC`, `<`
 	}
-	if f.After != 0 {
+	switch {
+	case f.After != 0 && f.Sort == ByUpdated:
+		and(`(l.updated_at, l.listing_no) `+behind+` ($%d, $%d)`, f.AfterUpdate.UnixMicro(), f.After)
+	case f.After != 0:
 		and(`l.listing_no `+behind+` $%d`, f.After)
 	}
 	sql := `SELECT ` + columns + ` FROM listings l ` + where + ` ORDER BY ` + strings.ReplaceAll(order, `%s`, direction) + `l.listing_no ` + direction

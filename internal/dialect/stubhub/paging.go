@@ -167,7 +167,7 @@ func newCollection[T any](a *API, r *http.Request, p paging, items []T, total in
 	c.Links["first"] = to(1, "")
 	c.Links["last"] = to(max(1, (total+p.size-1)/p.size), "")
 	if next != "" {
-		c.Links["next"] = to(p.page+1, next)
+		c.Links["next"] = to(p.page+1, strings.TrimPrefix(next, byNumber))
 	}
 	if p.page > 1 {
 		c.Links["prev"] = to(p.page-1, "")

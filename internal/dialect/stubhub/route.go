@@ -26,6 +26,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 )
 
 // Config is what the API stands on. All of it is needed but what has a default.
@@ -39,6 +40,7 @@ type Config struct {
 	Stock     *inventory.Stock
 	Book      *order.Book
 	Endpoints *endpoint.Book
+	Keys      *seal.Keyring // that barcodes are sealed under
 
 	// PublicURL is how the outside reaches the server, without a slash at its end. All links begin with it.
 	PublicURL string
@@ -80,6 +82,8 @@ func New(mux *http.ServeMux, c Config) *API {
 	a.rootRoutes(mux)
 	a.webhookRoutes(mux)
 	a.catalogRoutes(mux)
+	a.saleRoutes(mux)
+	a.listingRoutes(mux)
 	a.otherMethods(mux)
 	for _, tree := range []string{"/v2/", "/catalog/"} {
 		mux.HandleFunc(tree, a.nothing)
