@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -55,6 +56,40 @@ func TestMigrateBringsTheSchemaUpToDate(t *testing.T) {
 				}
 			}
 			mustWrite(t, d, func(tx *db.Tx) error { _, err := tx.Numbers(1); return err })
+		})
+	}
+}
+
+// TestListingsOfTheSameNameSurviveTheMigration: 0022 has an external id name one listing, and older programs let several have it.
+func TestListingsOfTheSameNameSurviveTheMigration(t *testing.T) {
+	t.Parallel()
+	for engine, c := range unmigrated(t) {
+		t.Run(engine, func(t *testing.T) {
+			d := open(t, c)
+			if err := d.MigrateTo(t.Context(), 21); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, d, func(tx *db.Tx) error {
+				for i, l := range []struct{ org, external, status string }{
+					{"1", "x", "active"}, {"1", "x", "paused"}, {"1", "x", "withdrawn"}, {"1", "", "active"}, {"1", "", "active"}, {"2", "x", "draft"}, {"1", "y", "expired"},
+				} {
+					_, err := tx.Exec(`INSERT INTO listings (org_id, id, event_no, event_id, external_id, section, row_name, quantity, held, sold, high_water, price, currency,
+							split_rule, status, version, created_at, updated_at)
+						VALUES (CAST($1 AS BIGINT), $2, 1, 'E', $3, 'A', '1', 1, 0, 0, 0, 100, 'EUR', 'any', $4, 1, 7200000000, 7200000000)`, l.org, fmt.Sprint(i), l.external, l.status)
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err := d.Migrate(t.Context()); err != nil {
+				t.Fatalf("Migrate: %v", err)
+			}
+			keyed, err := db.All(d.Read(t.Context()), db.Value[string], `SELECT id FROM listings WHERE external_key IS NOT NULL AND delivery_kind = 'transfer'
+				AND deliverability = 'ok' AND barcoded = 0 AND due_at IS NULL AND updated_hour = 2 ORDER BY id`)
+			if got := strings.Join(keyed, " "); got != "1 5" || err != nil {
+				t.Errorf("the external id names the listings %s, %v; want the newest that is not at its end, 1, and the other organisation's, 5", got, err)
+			}
 		})
 	}
 }

@@ -139,10 +139,7 @@ func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listi
 	if err := l.dropSeats(tx, before); err != nil {
 		return Listing{}, err
 	}
-	if l, err = s.put(tx, org, ev, before, l); err != nil {
-		return Listing{}, err
-	}
-	return s.keepBarcodes(tx, org, ev, before, l)
+	return s.put(tx, org, ev, before, l)
 }
 
 // Withdraw takes a listing off the market for good; what it sold stays sold. It fails with listing_not_found, version_mismatch, and

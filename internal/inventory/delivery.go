@@ -134,7 +134,8 @@ func faceOf(f *problem.Fields, d money.Decimal, c money.Currency) *money.Amount 
 	return &a
 }
 
-// put writes what became of a listing whose event is locked and tells of it: listing.changed, and listing.deliverability_expired on that edge.
+// put writes what became of a listing whose event is locked and tells of it: listing.changed, and listing.deliverability_expired on that edge. Barcodes that
+// nobody can sell any more end with it.
 func (s *Stock) put(tx *db.Tx, org int64, ev event.Event, before, l Listing) (Listing, error) {
 	p, err := knownPoolOf(tx, org, ev.No)
 	if err != nil {
@@ -157,12 +158,13 @@ func (s *Stock) put(tx *db.Tx, org int64, ev event.Event, before, l Listing) (Li
 		if err == nil {
 			err = s.tellUndeliverable(tx, org, ev, l)
 		}
-		return l, err
+	} else if len(changes) > 0 {
+		err = s.tell(tx, org, l, changes)
 	}
-	if len(changes) == 0 {
-		return l, nil
+	if err != nil {
+		return Listing{}, err
 	}
-	return l, s.tell(tx, org, l, changes)
+	return s.keepBarcodes(tx, org, ev, before, l)
 }
 
 // lapse writes down what a listing's dates have brought about by now, if anything. The event is locked.
@@ -177,9 +179,6 @@ func (s *Stock) lapse(tx *db.Tx, org int64, ev event.Event, before Listing) (Lis
 // covered writes how many places of a listing have barcodes that count, and what comes of that: its deliverability is ok again when all have, and has expired
 // when fewer have than DeliverBy wants. It returns the listing after. The event is locked, and p is of this transaction.
 func (s *Stock) covered(tx *db.Tx, org int64, ev event.Event, p *Pick, barcoded int) (Listing, error) {
-	if barcoded == p.Listing.Barcoded {
-		return s.lapse(tx, org, ev, p.Listing)
-	}
 	l := p.Listing
 	l.Barcoded = barcoded
 	return s.put(tx, org, ev, p.Listing, l.AsOf(tx.Now()))

@@ -87,6 +87,7 @@ type Listing struct {
 	FaceValue      *money.Amount  // of one unit, in Price's currency; nil where it is not said
 	Notes          []string       // for buyers
 	Deliverability Deliverability // Deliverable or Undeliverable
+	Barcoded       int            // how many places, sold ones too, have barcodes that count
 
 	keyed     bool // its external id names it
 	highWater int  // ordinals below are claimed, or were given back

@@ -458,6 +458,7 @@ func (w *world) lapsed(o *offer) bool {
 	switch {
 	case o.over:
 		o.over, o.status = false, inventory.Expired
+		o.uncode(func(ordinal int) bool { return !o.taken[ordinal] })
 		return true
 	default:
 		o.written = o.late()

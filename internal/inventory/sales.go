@@ -81,8 +81,6 @@ func SaleKeys(q db.Querier, org int64, f SaleFilter, table, where, no string, co
 	return page, total, nil
 }
 
-const holdSaleNo = `hold_no` // merge: sale_no
-
 // HoldKeys returns the keys of holds that have not become orders, and how many there are whatever After and Limit say: of active ones, and with UpdatedSince also of
 // those that have ended since.
 func HoldKeys(q db.Querier, org int64, f SaleFilter) (page []SaleKey, total int, err error) {
@@ -90,8 +88,8 @@ func HoldKeys(q db.Querier, org int64, f SaleFilter) (page []SaleKey, total int,
 	if !f.UpdatedSince.IsZero() {
 		where = `org_id = $1 AND status <> 'converted'`
 	}
-	return SaleKeys(q, org, f, `holds`, where, holdSaleNo, map[SaleSort]string{
-		SaleByNumber: holdSaleNo, SaleByUpdate: `COALESCE(ended_at, created_at)`, SaleByCreation: `created_at`, SaleByAmount: `price * quantity`,
+	return SaleKeys(q, org, f, `holds`, where, `sale_no`, map[SaleSort]string{
+		SaleByNumber: `sale_no`, SaleByUpdate: `COALESCE(ended_at, created_at)`, SaleByCreation: `created_at`, SaleByAmount: `price * quantity`,
 		SaleByQuantity: `quantity`, SaleByEvent: `event_no`, SaleByListing: `listing_no`,
 	})
 }
@@ -102,17 +100,15 @@ func HoldsBySale(q db.Querier, org int64, saleNos []int64) (map[int64]Hold, erro
 	if len(saleNos) == 0 {
 		return all, nil
 	}
-	page, err := db.All(q, scanHold, selectHold+`WHERE h.org_id = $1 AND h.`+holdSaleNo+` IN ints($2)`, org, jsonList(saleNos))
+	page, err := db.All(q, scanHold, selectHold+`WHERE h.org_id = $1 AND h.sale_no IN ints($2)`, org, jsonList(saleNos))
 	if err != nil {
 		return nil, fmt.Errorf("load holds: %w", err)
 	}
 	for _, h := range page {
-		all[h.sale()] = h
+		all[h.SaleNo] = h
 	}
 	return all, nil
 }
-
-func (h Hold) sale() int64 { return h.No } // merge: SaleNo
 
 // ByNos finds listings by their numbers, as they stand at an instant. What there is not is left out.
 func ByNos(q db.Querier, org int64, nos []int64, now time.Time) (map[int64]Listing, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 )
 
-const saleNo = `order_no` // merge: sale_no
+const saleNo = `sale_no`
 
 // SaleKeys returns the keys of an organisation's orders as sales, and how many there are whatever After and Limit say.
 func SaleKeys(q db.Querier, org int64, f inventory.SaleFilter) (page []inventory.SaleKey, total int, err error) {
@@ -33,9 +33,7 @@ func BySales(q db.Querier, org int64, saleNos []int64) (map[int64]Order, error) 
 		return nil, fmt.Errorf("load orders of sales: %w", err)
 	}
 	for _, o := range page {
-		all[o.sale()] = o
+		all[o.SaleNo] = o
 	}
 	return all, nil
 }
-
-func (o Order) sale() int64 { return o.No } // merge: SaleNo

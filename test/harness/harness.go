@@ -352,11 +352,11 @@ func (c *Client) exchange(ctx context.Context, method, path string, body any, he
 	if err != nil {
 		return Answer{}, nil, err
 	}
-	a, err := c.roundTrip(ctx, method, path, sent, header)
+	a, wrong, err := c.roundTrip(ctx, method, path, sent, header)
 	if err != nil || c.Contract == nil {
-		return a, nil, err
+		return a, wrong, err
 	}
-	return a, c.Contract.check(method, path, sent, a), nil
+	return a, append(wrong, c.Contract.check(method, path, sent, a)...), nil
 }
 
 func encoded(body any) ([]byte, error) {
@@ -372,14 +372,15 @@ func encoded(body any) ([]byte, error) {
 	}
 }
 
-func (c *Client) roundTrip(ctx context.Context, method, path string, sent []byte, header []string) (Answer, error) {
+// roundTrip makes a request and says what of it is not as StubHub publishes it.
+func (c *Client) roundTrip(ctx context.Context, method, path string, sent []byte, header []string) (Answer, []string, error) {
 	var r io.Reader
 	if sent != nil {
 		r = bytes.NewReader(sent)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, r)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, nil, err
 	}
 	if c.Key != "" {
 		req.Header.Set("X-API-Key", c.Key)
@@ -398,12 +399,16 @@ func (c *Client) roundTrip(ctx context.Context, method, path string, sent []byte
 	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	Notice(string(text))
-	return Answer{resp.StatusCode, resp.Header, text}, err
+	a := Answer{resp.StatusCode, resp.Header, text}
+	if err != nil {
+		return a, nil, err
+	}
+	return a, Published().Exchange(req, sent, a.Status, a.Header, a.Body), nil
 }
 
 // Call makes a request that must be answered with the status.

@@ -74,6 +74,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return // the sender died: not a delivery
 	}
 	g := Got{Header: req.Header.Clone(), Body: body, At: time.Now(), Status: 200}
+	Published().Delivery(g.Header, body) // what is wrong is kept there
 	r.mu.Lock()
 	if r.verify != nil {
 		_, g.Bad = r.verify.Verify(g.Header, body, g.At)

@@ -138,8 +138,9 @@ func (s *Server) Trouble() string {
 }
 
 // Main runs the tests of a binary that uses stages or PostgreSQL, ends what they share, and returns the exit status. When the whole run
-// was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called on a stage without a name. It always
-// fails if the log of any server of the process has a secret in it that a test saw. The flags are for the servers of stages.
+// was asked for, it fails if an answer did not agree with a server's document or an operation of the document was never called on a stage without a name, and if
+// something that StubHub publishes, and we have, was never exercised. It always fails if something was not as StubHub publishes it, or the log of any server of the
+// process has a secret in it that a test saw. The flags are for the servers of stages.
 func Main(m interface{ Run() int }, whole bool, flags ...string) int {
 	stages.flags = flags
 	return pgtest.Main(mainFunc(func() int {
@@ -152,6 +153,9 @@ func Main(m interface{ Run() int }, whole bool, flags ...string) int {
 			}
 		}
 		if !discreet() {
+			code = 1
+		}
+		if !asPublished(whole && code == 0) {
 			code = 1
 		}
 		return code

@@ -1,9 +1,12 @@
 package stubhub_test
 
 import (
+	"os"
 	"testing"
 
-	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
+	"github.com/stagedoorhq/stagedoor/internal/db/pgtest"
+	"github.com/stagedoorhq/stagedoor/test/published"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+// Every exchange of the tests is held against what StubHub publishes.
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(published.Watch(m))) }
