@@ -25,3 +25,6 @@ func (i *Instant) UnmarshalText(b []byte) error {
 	*i = Instant(t.UTC())
 	return nil
 }
+
+// Equal tells whether two instants are the same moment.
+func (i Instant) Equal(o Instant) bool { return time.Time(i).Equal(time.Time(o)) }
