@@ -239,7 +239,14 @@ func (o *org) furnish(t *testing.T, p *person, a *app) map[string]string {
 		d = o.api(t, 200, "GET", "/api/v1/webhooks/"+w+"/deliveries", nil).text("data.0.id")
 		return d != ""
 	})
+	o.api(t, 201, "POST", "/api/v1/inventory", map[string]any{"eventId": ev, "section": "Z", "row": "9", "quantity": 2, "price": "5", "externalId": "pos-1"})
+	number := func(path string) string { // of the first item of a list under /v2
+		href := o.api(t, 200, "GET", path, nil).text("_embedded.items.0._links.self.href")
+		return href[strings.LastIndex(href, "/")+1:]
+	}
 	return map[string]string{
+		"v2/sales/saleId": number("/v2/sales"), "v2/sellerlistings/listingId": number("/v2/sellerlistings"), "v2/externalsellerlistings/externalId": "pos-1",
+		"catalog/events/eventId": number("/catalog/events"), "v2/events/eventId": number("/catalog/events"), "catalog/venues/venueId": number("/catalog/venues"),
 		"events/eventId": ev, "inventory/listingId": l, "orders/orderId": order, "webhooks/id": w, "deliveries/deliveryId": d, "clients/clientId": a.ID, "grants/grantId": a.grant(t),
 		"keys/keyId": o.api(t, 201, "POST", "/api/v1/keys", map[string]any{"scopes": []string{"events:read"}}).text("id"), "members/userId": p.ID,
 		"invitations/linkId":        o.api(t, 201, "POST", "/api/v1/invitations", map[string]any{"email": "guest@people.example", "role": "staff"}).text("id"),

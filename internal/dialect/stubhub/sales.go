@@ -224,7 +224,7 @@ func (a *API) showSale(q db.Querier, org int64, s sold, now time.Time) (saleJSON
 		e := a.eventPart(s.event)
 		j.Embedded.Event, j.Embedded.Venue = &e, a.venuePart(s.event.Venue)
 	}
-	total := money.Amount{}
+	var total money.Amount
 	if h := s.hold; h != nil {
 		j.CreatedAt, j.NumberOfTickets, j.Seating = instant(h.CreatedAt), h.Quantity, seatingOf(h.Section, h.Row, h.Seats)
 		total = money.Amount{Minor: h.Price.Minor * int64(h.Quantity), Currency: h.Price.Currency}
