@@ -68,10 +68,16 @@ func (l Listing) AsOf(now time.Time) Listing {
 		l.Status = Expired
 	case l.awaits() && passed(l.DeliverBy, now):
 		l.Deliverability = Undeliverable
-	default:
-		l.Deliverability = Deliverable
 	}
 	return l
+}
+
+// anew is AsOf after something else than the time has changed, which may have made the listing deliverable again.
+func (l Listing) anew(now time.Time) Listing {
+	if !finished(l.Status) {
+		l.Deliverability = Deliverable
+	}
+	return l.AsOf(now)
 }
 
 // passed tells whether now has come to an instant; the zero time never comes.
@@ -181,7 +187,7 @@ func (s *Stock) lapse(tx *db.Tx, org int64, ev event.Event, before Listing) (Lis
 func (s *Stock) covered(tx *db.Tx, org int64, ev event.Event, p *Pick, barcoded int) (Listing, error) {
 	l := p.Listing
 	l.Barcoded = barcoded
-	return s.put(tx, org, ev, p.Listing, l.AsOf(tx.Now()))
+	return s.put(tx, org, ev, p.Listing, l.anew(tx.Now()))
 }
 
 // Overdue lists up to limit events with listings that have to leave the inventory at an instant, of all organisations.
@@ -205,10 +211,15 @@ func (s *Stock) LapseSome(tx *db.Tx, org, eventNo int64, limit int) (int, error)
 	if err != nil {
 		return 0, fmt.Errorf("look for listings that lapse: %w", err)
 	}
-	for _, l := range all {
-		if _, err := s.lapse(tx, org, ev, l); err != nil {
+	lapsed := 0
+	for _, before := range all {
+		l, err := s.lapse(tx, org, ev, before)
+		if err != nil {
 			return 0, err
 		}
+		if l.Version != before.Version {
+			lapsed++
+		}
 	}
-	return len(all), nil
+	return lapsed, nil
 }

@@ -382,11 +382,12 @@ func (w *world) total(t *rapid.T) {
 
 func (o *offer) ended() bool { return o.status == inventory.Withdrawn || o.status == inventory.Expired }
 
-// settled has holds whose time is up expire, and the listing if its own is.
+// settled has holds whose time is up expire, and writes down first what the listing's dates have brought about: a change would tell of both edges.
 func (w *world) settled(t *rapid.T, o *offer) {
 	w.sweep(t)
-	if o.over {
+	if o.over || o.late() != o.written {
 		w.lapse(t)
+		w.agree(t)
 	}
 }
 

@@ -47,7 +47,7 @@ func (p Patch) apply(before Listing, now time.Time) (Listing, error) {
 		return Listing{}, err
 	}
 	l, err := l.after(before)
-	return l.AsOf(now), err
+	return l.anew(now), err
 }
 
 func (p Patch) applyDelivery(f *problem.Fields, l *Listing) {
