@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -23,6 +24,7 @@ type offer struct {
 	rule   inventory.Rule
 	status inventory.Status // as asked for: sold_out follows
 	taken  map[int]bool     // ordinals
+	codes  map[int]string   // the barcodes of ordinals, where received
 }
 
 func (o *offer) left() int { return o.total - len(o.taken) }
@@ -96,6 +98,7 @@ func TestStockAgreesWithItsModel(t *testing.T) {
 				"sweep":   w.sweep,
 				"total":   w.total,
 				"status":  w.status,
+				"barcode": w.barcode,
 			})
 			s.audit(t)
 		})
@@ -112,6 +115,7 @@ func (w *world) list(t *rapid.T) {
 		rule:   rapid.SampledFrom([]inventory.Rule{inventory.Any, inventory.Any, inventory.None, inventory.AvoidOne, inventory.AvoidOneAndThree, inventory.Pairs}).Draw(t, "rule"),
 		status: rapid.SampledFrom([]inventory.Status{inventory.Active, inventory.Active, inventory.Paused, inventory.Draft}).Draw(t, "status"),
 		taken:  map[int]bool{},
+		codes:  map[int]string{},
 	}
 	in := inventory.Input{Event: w.event.ID, Section: "S", Row: fmt.Sprint(len(w.offers)), Quantity: o.total, Price: "10", SplitRule: o.rule, Status: o.status}
 	if o.seated {
@@ -300,6 +304,7 @@ func (w *world) release(t *rapid.T) {
 	w.s.release(t, w.event.ID, sold.Return)
 	for _, ordinal := range sold.Ordinals {
 		delete(sold.offer.taken, ordinal)
+		delete(sold.offer.codes, ordinal)
 	}
 	w.sales = slices.Delete(w.sales, i, i+1)
 }
@@ -334,7 +339,37 @@ func (w *world) total(t *rapid.T) {
 	case err != nil:
 		t.Fatalf("total %d: %v", n, err)
 	default:
+		maps.DeleteFunc(o.codes, func(ordinal int, _ string) bool { return n < o.total && ordinal >= n && !o.taken[ordinal] })
 		o.total = n
+	}
+}
+
+// barcode uploads one of a few values for a place, and expects it to be received unless another place has it.
+func (w *world) barcode(t *rapid.T) {
+	o := w.some(t)
+	place := rapid.IntRange(0, o.total-1).Draw(t, "place")
+	value := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}).Draw(t, "value")
+	r, err := w.s.upload(o.id, []inventory.BarcodeUpload{{Ordinal: place, Values: []string{value}}})
+	if o.status == inventory.Withdrawn {
+		if !problem.Is(err, "invalid_transition") {
+			t.Fatalf("barcodes for a withdrawn listing = %v, want invalid_transition", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("ReceiveBarcodes: %v", err)
+	}
+	had := false
+	for _, other := range w.offers {
+		for at, v := range other.codes {
+			had = had || v == value && (other != o || at != place)
+		}
+	}
+	if r.Failed != had {
+		t.Fatalf("barcode %s, which another place has %v: failed %v", value, had, r.Failed)
+	}
+	if o.codes[place] = value; had {
+		delete(o.codes, place)
 	}
 }
 
@@ -358,6 +393,9 @@ func (w *world) status(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("%s to %s: %v", o.status, to, err)
 	}
+	if to == inventory.Withdrawn && o.status != to {
+		maps.DeleteFunc(o.codes, func(ordinal int, _ string) bool { return !o.taken[ordinal] })
+	}
 	o.status = to
 }
 
@@ -369,6 +407,9 @@ func (w *world) agree(t *rapid.T) {
 		if l.Total != o.total || l.Held != w.held(o) || l.Held+l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() {
 			t.Fatalf("listing %s has total %d, sold %d, free %d and is %s; want %d, %d, %d, %s",
 				l.Row, l.Total, l.Sold, l.Free(), l.Status, o.total, len(o.taken), o.free(), o.shown())
+		}
+		if l.Barcoded != len(o.codes) {
+			t.Fatalf("listing %s has barcodes for %d places, want %v", l.Row, l.Barcoded, o.codes)
 		}
 		free += o.free()
 		sold += l.Sold
