@@ -10,7 +10,9 @@ import (
 // goes on meanwhile makes no difference.
 func Audit(q db.Querier) ([]string, error) {
 	var all []string
-	for _, check := range []func(db.Querier) ([]string, error){auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds, auditBarcodes, auditBarcoded} {
+	for _, check := range []func(db.Querier) ([]string, error){
+		auditListings, auditClaims, auditSeats, auditPools, auditTypes, auditNamed, auditHolds, auditBarcodes, auditBarcoded,
+	} {
 		found, err := check(q)
 		if err != nil {
 			return nil, fmt.Errorf("audit inventory: %w", err)
