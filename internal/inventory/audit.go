@@ -212,17 +212,14 @@ func auditBarcodes(q db.Querier) ([]string, error) {
 func auditBarcoded(q db.Querier) ([]string, error) {
 	return db.All(q, func(r db.Rows) (string, error) {
 		var listing string
-		var n, want, beyond int
-		err := r.Scan(&listing, &n, &want, &beyond)
-		return fmt.Sprintf("Listing %s says that %d places have barcodes; %d have, %d of them beyond its end.", listing, n, want, beyond), err
+		var n, want int
+		err := r.Scan(&listing, &n, &want)
+		return fmt.Sprintf("Listing %s says that %d places have barcodes; %d have.", listing, n, want), err
 	}, `SELECT * FROM (
-			SELECT l.id, l.barcoded, COALESCE(b.n, 0) AS want, COALESCE(b.beyond, 0) AS beyond FROM listings l LEFT JOIN (
-				SELECT s.listing_no, count(*) AS n, CAST(SUM(CASE WHEN s.ordinal >= o.quantity AND c.ordinal IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS beyond
-				FROM barcode_sets s JOIN listings o ON o.listing_no = s.listing_no
-					LEFT JOIN claims c ON c.listing_no = s.listing_no AND c.ordinal = s.ordinal
-				WHERE s.status = 'received' AND s.replaced_at IS NULL
-				GROUP BY s.listing_no) AS b ON b.listing_no = l.listing_no) AS x
-		WHERE x.barcoded <> x.want OR x.beyond > 0`)
+			SELECT l.id, l.barcoded, COALESCE(b.n, 0) AS want FROM listings l LEFT JOIN (
+				SELECT listing_no, count(*) AS n FROM barcode_sets WHERE status = 'received' AND replaced_at IS NULL GROUP BY listing_no) AS b
+				ON b.listing_no = l.listing_no) AS x
+		WHERE x.barcoded <> x.want`)
 }
 
 // Sold returns how many units each listing says are sold, by the listing's number, for audits of others.

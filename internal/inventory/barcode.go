@@ -105,9 +105,15 @@ func barcodeSets(q db.Querier, keys *seal.Keyring, where string, args ...any) ([
 // sealedAs is what the values of a set are bound to.
 func sealedAs(set int64) string { return fmt.Sprintf("barcodes %d", set) }
 
-// digest is by what a value is recognised in its event, and in no other.
-func (s *Stock) digest(eventNo int64, value string) string {
-	return hex.EncodeToString(s.keys.MAC(fmt.Appendf(nil, "barcode %d %s", eventNo, value)))
+// digests are by what the values of an upload are recognised in their event, and in no other.
+func (s *Stock) digests(eventNo int64, uploads []BarcodeUpload) map[string]string {
+	all := map[string]string{}
+	for _, u := range uploads {
+		for _, v := range u.Values {
+			all[v] = hex.EncodeToString(s.keys.MAC(fmt.Appendf(nil, "barcode %d %s", eventNo, v)))
+		}
+	}
+	return all
 }
 
 // jsonList is a list as a statement takes it.
@@ -125,8 +131,8 @@ var (
 	insertValues = db.BulkInsert("barcode_values", "", "event_no bigint", "digest text", "org_id bigint", "listing_no bigint", "ordinal bigint", "set_no bigint")
 )
 
-// writeSets writes sets that have come for a listing's places, and ends those before them.
-func (s *Stock) writeSets(tx *db.Tx, org int64, l Listing, fresh []BarcodeSet) error {
+// writeSets writes sets that have come for a listing's places, with the digests of their values, and ends those before them.
+func (s *Stock) writeSets(tx *db.Tx, org int64, l Listing, fresh []BarcodeSet, digests map[string]string) error {
 	no, err := tx.Numbers(len(fresh))
 	if err != nil {
 		return fmt.Errorf("number barcodes: %w", err)
@@ -148,7 +154,7 @@ func (s *Stock) writeSets(tx *db.Tx, org int64, l Listing, fresh []BarcodeSet) e
 			continue
 		}
 		for _, v := range b.Values {
-			values = append(values, []any{l.EventNo, s.digest(l.EventNo, v), org, l.No, b.Ordinal, set})
+			values = append(values, []any{l.EventNo, digests[v], org, l.No, b.Ordinal, set})
 		}
 	}
 	list := jsonList(ordinals)

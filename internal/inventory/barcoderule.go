@@ -23,7 +23,8 @@ const maxPattern = 200
 
 func (r BarcodeRule) check() error {
 	var f problem.Fields
-	if _, err := r.compile(); err != nil || len(r.Pattern) > maxPattern || strings.ContainsFunc(r.Pattern, func(c rune) bool { return c < ' ' || c > '~' }) {
+	_, err := BarcodeRule{Pattern: r.Pattern[:min(len(r.Pattern), maxPattern)]}.compile()
+	if err != nil || len(r.Pattern) > maxPattern || strings.ContainsFunc(r.Pattern, func(c rune) bool { return c < ' ' || c > '~' }) {
 		f.Add("/pattern", "invalid", "Give a regular expression as RE2 has them, of at most %d ASCII characters, such as [0-9]{12}.", maxPattern)
 	}
 	if r.MinLength < 0 || r.MinLength > MaxBarcodeLength {

@@ -75,8 +75,9 @@ type Receipt struct {
 }
 
 // ReceiveBarcodes takes barcodes in for places of a listing, and appends listing.barcodes_failed, which tells of all that failed, or else
-// listing.barcodes_received. What a place had before is replaced, also by what fails. An upload that changes nothing is a success without a fact. It fails with
-// listing_not_found, with invalid_transition when the listing has come to its end, and with field errors ([CheckBarcodes]); then nothing has changed.
+// listing.barcodes_received. What a place had before is replaced, also by what fails. An upload that changes nothing is a success without a fact. It
+// fails with listing_not_found, with invalid_transition when the listing has come to its end, and with field errors ([CheckBarcodes]); then nothing has
+// changed.
 //
 // A place's barcodes stay its own when it is sold, and can be replaced after that: the order is then told of nothing.
 func (s *Stock) ReceiveBarcodes(tx *db.Tx, org int64, listing id.Listing, uploads []BarcodeUpload) (Receipt, error) {
@@ -107,8 +108,8 @@ func (s *Stock) ReceiveBarcodes(tx *db.Tx, org int64, listing id.Listing, upload
 }
 
 // Receive takes barcodes in for places of a listing, for who knows which of them may be uploaded for, and has checked the upload's form. Ordinals are the
-// listing's. Nothing is told but that the listing can be delivered again. also are further places that the receipt tells of. The event must be
-// locked by this transaction.
+// listing's. Nothing is told but that the listing can be delivered again. also are further places that the receipt tells of. The event must be locked by this
+// transaction.
 func (s *Stock) Receive(tx *db.Tx, org int64, ev event.Event, listingNo int64, also []int, uploads []BarcodeUpload) (Receipt, error) {
 	p, err := byNo(tx, org, listingNo)
 	if err != nil {
@@ -123,7 +124,8 @@ func (s *Stock) Receive(tx *db.Tx, org int64, ev event.Event, listingNo int64, a
 	if err != nil {
 		return Receipt{}, err
 	}
-	judge, err := s.judge(tx, org, p.Listing, named, uploads)
+	digests := s.digests(p.Listing.EventNo, uploads)
+	judge, err := judging(tx, org, p.Listing, named, digests)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -151,7 +153,7 @@ func (s *Stock) Receive(tx *db.Tx, org int64, ev event.Event, listingNo int64, a
 		return r, nil
 	}
 	r.Changed = true
-	if err := s.writeSets(tx, org, p.Listing, fresh); err != nil {
+	if err := s.writeSets(tx, org, p.Listing, fresh, digests); err != nil {
 		return Receipt{}, err
 	}
 	r.Listing, err = s.covered(tx, org, ev, p, barcoded)
@@ -174,9 +176,9 @@ func received(b BarcodeSet) int {
 	return 0
 }
 
-// judge returns what becomes of a place's values, by the event's rule and by what other places have. What the named places have had is up for replacement and
-// stands in nobody's way.
-func (s *Stock) judge(tx *db.Tx, org int64, l Listing, named []int, uploads []BarcodeUpload) (func(values []string) BarcodeStatus, error) {
+// judging returns what judges a place's values, by the event's rule and by what other places have. What the named places have had is up for replacement
+// and stands in nobody's way.
+func judging(tx *db.Tx, org int64, l Listing, named []int, digests map[string]string) (func(values []string) BarcodeStatus, error) {
 	rule, err := ruleOf(tx, org, l.EventNo)
 	if err != nil {
 		return nil, err
@@ -185,14 +187,8 @@ func (s *Stock) judge(tx *db.Tx, org int64, l Listing, named []int, uploads []Ba
 	if err != nil {
 		return nil, fmt.Errorf("barcode rule of event %s: %w", l.EventID, err)
 	}
-	var digests []string
-	for _, u := range uploads {
-		for _, v := range u.Values {
-			digests = append(digests, s.digest(l.EventNo, v))
-		}
-	}
 	others, err := db.All(tx, db.Value[string], `SELECT digest FROM barcode_values WHERE event_no = $1 AND org_id = $2 AND digest IN texts($3)
-		AND NOT (listing_no = $4 AND ordinal IN ints($5))`, l.EventNo, org, jsonList(digests), l.No, jsonList(named))
+		AND NOT (listing_no = $4 AND ordinal IN ints($5))`, l.EventNo, org, jsonList(slices.Collect(maps.Values(digests))), l.No, jsonList(named))
 	if err != nil {
 		return nil, fmt.Errorf("look for barcodes of other places: %w", err)
 	}
@@ -202,7 +198,7 @@ func (s *Stock) judge(tx *db.Tx, org int64, l Listing, named []int, uploads []Ba
 	}
 	return func(values []string) BarcodeStatus {
 		for _, v := range values {
-			if !fits(v) || taken[s.digest(l.EventNo, v)] {
+			if !fits(v) || taken[digests[v]] {
 				return BarcodesFailed
 			}
 		}

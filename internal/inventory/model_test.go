@@ -26,11 +26,11 @@ type offer struct {
 	status inventory.Status // as asked for: sold_out follows
 	taken  map[int]bool     // ordinals
 
-	codes   bool         // it is of a kind whose tickets are codes, which have to be there at a deadline
-	passed  bool         // that has passed
-	coded   map[int]bool // places with codes
-	written bool         // that it cannot be delivered has been written down
-	over    bool         // its time is up, which has not been written down
+	deadline bool           // it is of a kind whose tickets are codes, which have to be there at a deadline
+	passed   bool           // that has passed
+	codes    map[int]string // places with codes
+	written  bool           // that it cannot be delivered has been written down
+	over     bool           // its time is up, which has not been written down
 }
 
 // late tells whether it cannot be delivered, written down or not.
@@ -41,7 +41,7 @@ func (o *offer) late() bool {
 	case inventory.Withdrawn, inventory.Expired:
 		return o.written
 	}
-	return o.codes && o.passed && len(o.coded) < o.total
+	return o.deadline && o.passed && len(o.codes) < o.total
 }
 
 // sells tells whether it is for sale.
@@ -121,7 +121,7 @@ func TestStockAgreesWithItsModel(t *testing.T) {
 
 				"deadline": w.deadline,
 				"passes":   w.passes,
-				"codes":    w.codes,
+				"barcode":  w.barcode,
 				"over":     w.over,
 				"lapse":    w.lapse,
 			})
@@ -140,6 +140,7 @@ func (w *world) list(t *rapid.T) {
 		rule:   rapid.SampledFrom([]inventory.Rule{inventory.Any, inventory.Any, inventory.None, inventory.AvoidOne, inventory.AvoidOneAndThree, inventory.Pairs}).Draw(t, "rule"),
 		status: rapid.SampledFrom([]inventory.Status{inventory.Active, inventory.Active, inventory.Paused, inventory.Draft}).Draw(t, "status"),
 		taken:  map[int]bool{},
+		codes:  map[int]string{},
 	}
 	in := inventory.Input{Event: w.event.ID, Section: "S", Row: fmt.Sprint(len(w.offers)), Quantity: o.total, Price: "10", SplitRule: o.rule, Status: o.status}
 	if o.seated {
@@ -337,9 +338,9 @@ func (w *world) release(t *rapid.T) {
 
 // uncode takes the codes of some places away, and tells whether there were any.
 func (o *offer) uncode(which func(ordinal int) bool) bool {
-	before := len(o.coded)
-	maps.DeleteFunc(o.coded, func(ordinal int, _ bool) bool { return which(ordinal) })
-	return len(o.coded) != before
+	before := len(o.codes)
+	maps.DeleteFunc(o.codes, func(ordinal int, _ string) bool { return which(ordinal) })
+	return len(o.codes) != before
 }
 
 func (w *world) total(t *rapid.T) {
@@ -402,34 +403,46 @@ func (w *world) deadline(t *rapid.T) {
 	if _, err := w.s.update(o.id, inventory.Patch{DeliveryKind: ptr(inventory.ByBarcode), DeliverBy: &by}); err != nil {
 		t.Fatalf("a deadline: %v", err)
 	}
-	o.codes, o.passed, o.written = true, false, false
+	o.deadline, o.passed, o.written = true, false, false
 }
 
 func (w *world) passes(t *rapid.T) {
 	o := w.some(t)
-	if !o.codes || o.ended() {
+	if !o.deadline || o.ended() {
 		t.Skip("no deadline")
 	}
 	w.s.pass(t, o.id, "deliver_by")
 	o.passed = true
 }
 
-func (w *world) codes(t *rapid.T) {
+// barcode uploads one of a few values for a place, and expects it to be received unless another place has it.
+func (w *world) barcode(t *rapid.T) {
 	o := w.some(t)
-	n := rapid.IntRange(0, o.total).Draw(t, "codes")
-	var l inventory.Listing
-	w.s.write(t, func(tx *db.Tx) (err error) {
-		l, err = w.s.stock.Covered(tx, house, o.id, n)
-		return err
-	})
-	o.coded = map[int]bool{}
-	for ordinal := range n {
-		o.coded[ordinal] = true
+	place := rapid.IntRange(0, o.total-1).Draw(t, "place")
+	value := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}).Draw(t, "value")
+	r, err := w.s.upload(o.id, []inventory.BarcodeUpload{{Ordinal: place, Values: []string{value}}})
+	if o.ended() {
+		if !problem.Is(err, "invalid_transition") {
+			t.Fatalf("barcodes for a withdrawn listing = %v, want invalid_transition", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("ReceiveBarcodes: %v", err)
+	}
+	had := false
+	for _, other := range w.offers {
+		for at, v := range other.codes {
+			had = had || v == value && (other != o || at != place)
+		}
+	}
+	if r.Failed != had {
+		t.Fatalf("barcode %s, which another place has %v: failed %v", value, had, r.Failed)
+	}
+	if o.codes[place] = value; had {
+		delete(o.codes, place)
 	}
 	w.lapsed(o)
-	if l.Barcoded != n || (l.Deliverability == inventory.Undeliverable) != o.written {
-		t.Fatalf("%d codes for %d places left %d and %s, want late %v", n, o.total, l.Barcoded, l.Deliverability, o.written)
-	}
 }
 
 func (w *world) over(t *rapid.T) {
@@ -503,6 +516,9 @@ func (w *world) agree(t *rapid.T) {
 		if l.Total != o.total || l.Held != w.held(o) || l.Held+l.Sold != len(o.taken) || l.Status != o.shown() || l.Free() != o.free() || (l.Deliverability == inventory.Undeliverable) != o.written {
 			t.Fatalf("listing %s has total %d, sold %d, free %d, is %s and %s; want %d, %d, %d, %s, late %v",
 				l.Row, l.Total, l.Sold, l.Free(), l.Status, l.Deliverability, o.total, len(o.taken), o.free(), o.shown(), o.written)
+		}
+		if l.Barcoded != len(o.codes) {
+			t.Fatalf("listing %s has barcodes for %d places, want %v", l.Row, l.Barcoded, o.codes)
 		}
 		if l = l.AsOf(time.Now()); (l.Free() > 0) != (o.sells() && o.left() > 0) {
 			t.Fatalf("listing %s has %d for sale by now; want some %v", l.Row, l.Free(), o.sells())

@@ -48,10 +48,11 @@ func (b *Book) Barcodes(q db.Querier, org int64, o Order) ([]PlaceBarcodes, erro
 	return all, err
 }
 
-// ReceiveBarcodes takes barcodes in for places of an order. When one fails validation, the order has an issue by it (sale.barcodes_failed, also when it had one already). When
-// each place of the order has received barcodes, the order is fulfilled by [DigitalDownload], unless it is already. Else its status stays, and sale.barcodes_received
-// tells. The fact is nil when all was as uploaded before. version is If-Match, 0 for whatever there is. It fails with order_not_found, version_mismatch,
-// invalid_transition when the order is neither confirmed, accepted, fulfilled nor has an issue, and with field errors ([inventory.CheckBarcodes]).
+// ReceiveBarcodes takes barcodes in for places of an order. When one fails validation, the order has an issue by it (sale.barcodes_failed, also when it
+// had one already). When each place of the order has received barcodes, the order is fulfilled by [DigitalDownload], unless it is already. Else its status
+// stays, and sale.barcodes_received tells. The fact is nil when all was as uploaded before. version is If-Match, 0 for whatever there is. It fails with
+// order_not_found, version_mismatch, invalid_transition when the order is neither confirmed, accepted, fulfilled nor has an issue, and with field errors
+// ([inventory.CheckBarcodes]).
 func (b *Book) ReceiveBarcodes(tx *db.Tx, org int64, order id.Order, uploads []BarcodeUpload, version int64) (Order, *fact.Fact, error) {
 	o, ev, err := lock(tx, org, order, version, true)
 	if err != nil {
@@ -121,9 +122,9 @@ func (b *Book) stay(tx *db.Tx, org int64, o Order, kind fact.Kind) (Order, *fact
 	return o, f, err
 }
 
-// NotReceived notes that the buyer did not receive the tickets, which is an issue of the order (transfer.failed): they have to be transferred again. The fact is nil
-// when that was noted already, but the new note (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is. It fails with field errors,
-// order_not_found, version_mismatch, invalid_transition, and with issue_open when there is another issue.
+// NotReceived notes that the buyer did not receive the tickets, which is an issue of the order (transfer.failed): they have to be transferred again. The
+// fact is nil when that was noted already, but the new note (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is. It fails with
+// field errors, order_not_found, version_mismatch, invalid_transition, and with issue_open when there is another issue.
 func (b *Book) NotReceived(tx *db.Tx, org int64, order id.Order, note string, version int64) (Order, *fact.Fact, error) {
 	var f problem.Fields
 	if prose(&f, "/note", note); f.Err() != nil {

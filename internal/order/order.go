@@ -1,8 +1,8 @@
 // Package order keeps the book of orders: who bought what, and how far each order has come.
 //
-// A [Book] places orders ([Book.Place]) and moves them on ([Book.SetStatus], [Book.RaiseIssue], [Book.NotReceived], [Book.ReceiveBarcodes], [Book.Refund]). Which way an order may go
-// is a table, [Allowed]; anything else is a conflict that names the ways that are open. Every move appends exactly one fact, and asking
-// for the status that an order already has is a success that changes nothing.
+// A [Book] places orders ([Book.Place]) and moves them on ([Book.SetStatus], [Book.RaiseIssue], [Book.NotReceived], [Book.ReceiveBarcodes],
+// [Book.Refund]). Which way an order may go is a table, [Allowed]; anything else is a conflict that names the ways that are open. Every move appends
+// exactly one fact, and asking for the status that an order already has is a success that changes nothing.
 //
 // An order's stock is taken and given back in the order's own transaction, through package inventory: a placed order has its units, and
 // an order that was cancelled or wholly refunded has none. What the event and the listing said is copied when the order is placed.
