@@ -348,9 +348,14 @@ func TestTheResourcesOfStubHubsAPI(t *testing.T) {
 		path := fmt.Sprintf("/v2/sellerlistings/%d", no)
 		expect(t, d.v2.Call(t, 200, "GET", path, nil).Body, "id", no, "external_id", "desk-B", "number_of_tickets", 2, "ticket_price.amount", amount("52.25"))
 		expect(t, d.v2.Call(t, 200, "PATCH", path, body{"ticket_price": body{"amount": 60, "currency_code": "USD"}}).Body, "ticket_price.amount", amount("60"))
+		const external = "/v2/externalsellerlistings/desk-B"
+		expect(t, d.v2.Call(t, 200, "GET", external, nil).Body, "id", no)
+		expect(t, d.v2.Call(t, 200, "PATCH", external, body{"notes": "Restricted view"}).Body, "id", no)
+		d.list(t, "G")
+		d.v2.Call(t, 204, "DELETE", "/v2/externalsellerlistings/desk-G", nil)
 		other := d.v2.Call(t, 201, "POST", "/v2/sellerlistings", body{
-			"event":   body{"name": "Harbor Jazz Night", "start_date": "2031-08-14T18:30:00Z"},
-			"venue":   body{"name": "Pier Hall", "city": "Oslo"},
+			"event": body{"name": "Harbor Jazz Night", "start_date": "2031-08-14T18:30:00Z"},
+			"venue": body{"name": "Pier Hall", "city": "Oslo"}, "country": body{"code": "NO"},
 			"seating": body{"section": "F", "row": "A"}, "ticket_type": "ETicket", "split_type": "Any", "number_of_tickets": 3,
 			"ticket_price": body{"amount": 52.25, "currency_code": "USD"},
 		})

@@ -101,6 +101,7 @@ func (r *Record) Unseen() []string {
 func Served() []string { return slices.Clone(served) }
 
 var served = []string{
+	"DELETE /v2/externalsellerlistings/{externalId}",
 	"DELETE /v2/sales/{saleId}",
 	"DELETE /v2/sellerlistings/{listingId}",
 	"DELETE /v2/webhooks/{webhookId}",
@@ -108,6 +109,7 @@ var served = []string{
 	"GET /catalog/events/{eventId}",
 	"GET /catalog/venues",
 	"GET /catalog/venues/{venueId}",
+	"GET /v2/externalsellerlistings/{externallistingId}",
 	"GET /v2/sales",
 	"GET /v2/sales/recentupdates",
 	"GET /v2/sales/{saleId}",
@@ -116,6 +118,7 @@ var served = []string{
 	"GET /v2/user",
 	"GET /v2/webhooks",
 	"GET /v2/webhooks/{webhookId}",
+	"PATCH /v2/externalsellerlistings/{externalId}",
 	"PATCH /v2/sales/{saleId}",
 	"PATCH /v2/sellerlistings/{listingId}",
 	"PATCH /v2/webhooks/{webhookId}",

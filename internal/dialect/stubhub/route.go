@@ -108,10 +108,16 @@ func (a *API) otherMethods(mux *http.ServeMux) {
 	for path, has := range methods {
 		slices.Sort(has)
 		allow := strings.Join(has, ", ")
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		other := func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", allow)
 			a.refuse(w, r, route{}, problem.New(problem.MethodUnknown, "method_not_allowed", "%.20s is not possible here; use one of: %s.", r.Method, allow))
-		})
+		}
+		// By method, because a pattern without one conflicts with that of another path that fits, such as recentupdates with {saleId}.
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			if !slices.Contains(has, method) {
+				mux.HandleFunc(method+" "+path, other)
+			}
+		}
 	}
 }
 
