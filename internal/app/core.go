@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -86,8 +87,9 @@ type Core struct {
 	Apps          *oauth.Registry
 	Box           *inbound.Box
 
-	node   string
-	finder Finder
+	node    string
+	finder  Finder
+	stubhub *stubhub.Dialect
 }
 
 // The files of a data folder.
@@ -144,7 +146,15 @@ func (c *Core) open(ctx context.Context) error {
 	people := func(ctx context.Context, org int64, o id.Order) (order.People, error) {
 		return order.PeopleOf(c.DB.Read(ctx), org, o)
 	}
-	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), stubhub.NewDialect()}
+	c.stubhub = stubhub.NewDialect(strings.TrimSuffix(c.PublicURL, "/"), stubhub.Lookups{
+		Venue: func(ctx context.Context, org, venue int64) (event.Venue, error) {
+			return event.VenueByID(c.DB.Read(ctx), org, venue)
+		},
+		Barcodes: func(ctx context.Context, org, listingNo int64, ordinals []int, at time.Time) ([]inventory.BarcodeSet, error) {
+			return inventory.Barcodes(c.DB.Read(ctx), c.Keys, org, listingNo, ordinals, at)
+		},
+	})
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), c.stubhub}
 	vocabularies := make([]endpoint.Vocabulary, len(dialects))
 	for i, d := range dialects {
 		vocabularies[i] = d

@@ -159,6 +159,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	if c.RequireHTTPS {
 		secure = func(r *http.Request) bool { return web.Secure(r.Context()) }
 	}
+	c.stubhub.At(url)
 	stubhub.New(server.Mux(), stubhub.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Calendar: c.Events, Stock: c.Stock, Book: c.Orders,
 		Keys: c.Keys, Endpoints: c.Endpoints, PublicURL: url, Secure: secure, ClientAddr: web.Client, Log: c.Log,

@@ -131,7 +131,9 @@ func headText(r *egress.Request, hidden egress.Header) string {
 	if u, err := url.Parse(r.Target.String()); err == nil {
 		b.WriteString("Host: " + u.Host + "\n")
 	}
-	b.WriteString("User-Agent: " + UserAgent + "\n")
+	if r.Header.Get("User-Agent") == "" {
+		b.WriteString("User-Agent: " + UserAgent + "\n")
+	}
 	h := append(r.Header[:len(r.Header):len(r.Header)], egress.Field{Name: "Content-Length", Value: strconv.Itoa(len(r.Body))})
 	for _, f := range h {
 		v := f.Value

@@ -28,6 +28,12 @@ type Dialect interface {
 	Policy() Policy
 }
 
+// Sequencer is implemented by a dialect that knows better than a fact's subject what belongs together: deliveries to an ordered endpoint with the same sequence
+// are sent one after another.
+type Sequencer interface {
+	Sequence(*fact.Fact) string
+}
+
 // Signer dresses a request: headers with a fresh timestamp and signature. A *webhook.Signer is one.
 type Signer interface {
 	AppendHeaders(dst []webhook.Header, m webhook.Message) ([]webhook.Header, error)

@@ -87,7 +87,7 @@ const (
 func (p *plan) add(s *shared, to *endpoint.Endpoint, on bool) {
 	state := int64(skipped)
 	f := s.fact
-	key := laneKey(f, to)
+	key := p.e.laneKey(f, to)
 	it := planned{to: to}
 	if on {
 		state = pending
@@ -100,10 +100,13 @@ func (p *plan) add(s *shared, to *endpoint.Endpoint, on bool) {
 
 // laneKey is what orders a delivery among those to its endpoint; 0 when nothing does. Two keys with the same hash are ordered needlessly, once in
 // 10^18.
-func laneKey(f *fact.Fact, to *endpoint.Endpoint) int64 {
+func (e *Engine) laneKey(f *fact.Fact, to *endpoint.Endpoint) int64 {
 	key := f.Key
 	if key == "" && to.Options.Ordered {
 		key = f.Subject
+		if s, ok := e.dialects[to.Format].(Sequencer); ok {
+			key = s.Sequence(f)
+		}
 	}
 	if key == "" {
 		return 0

@@ -88,7 +88,7 @@ func (s *Stock) ReceiveBarcodes(tx *db.Tx, org int64, listing id.Listing, upload
 	if err := CheckBarcodes(uploads, l.Total); err != nil {
 		return Receipt{}, err
 	}
-	if finished(l.Status) {
+	if l = l.AsOf(tx.Now()); finished(l.Status) {
 		return Receipt{}, problem.New(problem.Conflict, "invalid_transition", "The listing is %s, which is final; upload for the orders that it has.", l.Status)
 	}
 	r, err := s.Receive(tx, org, ev, l.No, nil, uploads)

@@ -19,10 +19,10 @@ type eventPart struct {
 	Links         links   `json:"_links"`
 }
 
-func (a *API) eventPart(e event.Event) eventPart {
+func (p places) eventPart(e event.Event) eventPart {
 	return eventPart{
 		ID: e.No, Name: e.Name, StartDate: instant(e.StartsAt), EndDate: endOf(e), OnSaleDate: instantOrNil(e.OnSaleAt), DateConfirmed: e.Status != event.Postponed,
-		MergedEvents: []int{}, Links: links{"self": a.places.event(e.No)},
+		MergedEvents: []int{}, Links: links{"self": p.event(e.No)},
 	}
 }
 
@@ -51,13 +51,13 @@ type venuePartParts struct {
 }
 
 // venuePart is nil where the event has no venue.
-func (a *API) venuePart(v event.Venue) *venuePart {
+func (p places) venuePart(v event.Venue) *venuePart {
 	if v.ID == 0 {
 		return nil
 	}
 	return &venuePart{
 		ID: v.ID, Name: v.Name, City: v.City, StateProvince: v.Region, Latitude: v.Latitude, Longitude: v.Longitude,
-		Links: links{"self": a.places.venue(v.ID)}, Embedded: venuePartParts{country(v.Country)},
+		Links: links{"self": p.venue(v.ID)}, Embedded: venuePartParts{country(v.Country)},
 	}
 }
 

@@ -221,8 +221,8 @@ func (a *API) showSale(q db.Querier, org int64, s sold, now time.Time) (saleJSON
 	}
 	j.Embedded.DeliveryMethod, j.Embedded.TicketType = delivered(s.listing.DeliveryKind)
 	if s.event.No != 0 {
-		e := a.eventPart(s.event)
-		j.Embedded.Event, j.Embedded.Venue = &e, a.venuePart(s.event.Venue)
+		e := a.places.eventPart(s.event)
+		j.Embedded.Event, j.Embedded.Venue = &e, a.places.venuePart(s.event.Venue)
 	}
 	var total money.Amount
 	if h := s.hold; h != nil {

@@ -139,8 +139,8 @@ func (a *API) showListing(q db.Querier, org int64, l inventory.Listing, ev event
 	}
 	_, j.Embedded.TicketType = delivered(l.DeliveryKind)
 	if ev.No != 0 {
-		e := a.eventPart(ev)
-		j.Embedded.Event, j.Embedded.Venue = &e, a.venuePart(ev.Venue)
+		e := a.places.eventPart(ev)
+		j.Embedded.Event, j.Embedded.Venue = &e, a.places.venuePart(ev.Venue)
 	}
 	a.listingLinks(j.Links, at, l)
 	sets, err := inventory.Barcodes(q, a.Keys, org, l.No, nil, now)
