@@ -206,7 +206,9 @@ func (s *Stock) endBarcodes(tx *db.Tx, org int64, ev event.Event, listingNo int6
 	if err != nil {
 		return Listing{}, false, err
 	}
-	l, err := s.covered(tx, org, ev, p, p.Listing.Barcoded-len(received))
+	l := p.Listing // what its dates make of it now, whoever looks sees, and the sweep writes down
+	l.Barcoded -= len(received)
+	l, err = s.put(tx, org, ev, p.Listing, l)
 	return l, true, err
 }
 

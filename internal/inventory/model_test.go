@@ -331,16 +331,12 @@ func (w *world) release(t *rapid.T) {
 		delete(sold.offer.taken, ordinal)
 	}
 	w.sales = slices.Delete(w.sales, i, i+1)
-	if sold.offer.uncode(func(ordinal int) bool { return slices.Contains(sold.Ordinals, ordinal) }) {
-		w.lapsed(sold.offer)
-	}
+	sold.offer.uncode(func(ordinal int) bool { return slices.Contains(sold.Ordinals, ordinal) })
 }
 
-// uncode takes the codes of some places away, and tells whether there were any.
-func (o *offer) uncode(which func(ordinal int) bool) bool {
-	before := len(o.codes)
+// uncode takes the codes of some places away.
+func (o *offer) uncode(which func(ordinal int) bool) {
 	maps.DeleteFunc(o.codes, func(ordinal int, _ string) bool { return which(ordinal) })
-	return len(o.codes) != before
 }
 
 func (w *world) total(t *rapid.T) {
@@ -376,8 +372,8 @@ func (w *world) total(t *rapid.T) {
 		o.total = n
 	}
 	if err == nil {
-		o.uncode(func(ordinal int) bool { return ordinal >= o.total && !o.taken[ordinal] })
 		o.written = o.late()
+		o.uncode(func(ordinal int) bool { return ordinal >= o.total && !o.taken[ordinal] })
 	}
 }
 

@@ -35,10 +35,10 @@ type Snapshot struct {
 	PreviousStatus Status         `json:"previousStatus,omitempty"` // when this fact was a change of status
 	IssueCause     Cause          `json:"issueCause,omitempty"`     // of an order with an issue
 	TransferMethod TransferMethod `json:"transferMethod,omitempty"` // of a fulfilled order
+	Sale           inventory.Sale `json:"sale"`
 	Version        int64          `json:"version"`
 	CreatedAt      fact.Instant   `json:"createdAt"`
 	UpdatedAt      fact.Instant   `json:"updatedAt"`
-	Sale           inventory.Sale `json:"sale"`
 }
 
 // Snapshot returns the order as facts show it, with the previous status that is on record.

@@ -73,7 +73,7 @@ func newDesk(t testing.TB, on *db.DB, with func(*desk, *stubhub.Config)) *desk {
 	d := &desk{t: t, db: on}
 	policy := egress.NewPolicy(egress.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	people := func(context.Context, int64, id.Order) (order.People, error) { return order.People{}, nil }
-	d.book = endpoint.NewBook(keys, policy, stubhub.NewDialect(), standard.New(people))
+	d.book = endpoint.NewBook(keys, policy, stubhub.NewDialect("", lookups()), standard.New(people))
 	d.book.Follow(d)
 	logger := slog.New(slog.DiscardHandler)
 	server, err := web.New(web.Config{Log: logger})

@@ -173,8 +173,8 @@ func TestSaleGoesFromConfirmationToPayment(t *testing.T) {
 	trades(t, func(t *testing.T, w *trade) {
 		l := w.listing(w.event("Harbor Jazz", event.Published), inventory.ByTransfer, "7", "8", "9", "10")
 		o := w.sale(l, 2)
-		at := fmt.Sprintf("/v2/sales/%d", o.No)
-		s := w.saleAt(o.No)
+		at := fmt.Sprintf("/v2/sales/%d", o.SaleNo)
+		s := w.saleAt(o.SaleNo)
 		if s.Status != "ConfirmSale" || s.Number != 2 || s.Proceeds.Amount != "118.5" || s.ConfirmBy == nil || s.ShipBy == nil || *s.ShipBy != "2047-08-14T18:30:00Z" {
 			t.Errorf("a new sale is %+v", s)
 		}
@@ -199,11 +199,11 @@ func TestSaleGoesFromConfirmationToPayment(t *testing.T) {
 			t.Errorf("rejecting a finished sale is %s", f.Code)
 		}
 		rejected := w.sale(l, 2)
-		w.must(204, "DELETE", fmt.Sprintf("/v2/sales/%d", rejected.No), nil)
-		if s := w.saleAt(rejected.No); s.Status != "Cancelled" {
+		w.must(204, "DELETE", fmt.Sprintf("/v2/sales/%d", rejected.SaleNo), nil)
+		if s := w.saleAt(rejected.SaleNo); s.Status != "Cancelled" {
 			t.Errorf("a rejected sale is %s", s.Status)
 		}
-		w.must(403, "DELETE", fmt.Sprintf("/v2/sales/%d", rejected.No), nil)
+		w.must(403, "DELETE", fmt.Sprintf("/v2/sales/%d", rejected.SaleNo), nil)
 		w.must(404, "DELETE", "/v2/sales/999999", nil)
 	})
 }
@@ -212,7 +212,7 @@ func TestSaleBarcodesAreUploadedAndShown(t *testing.T) {
 	trades(t, func(t *testing.T, w *trade) {
 		l := w.listing(w.event("Harbor Jazz", event.Published), inventory.ByBarcode, "7", "8")
 		o := w.sale(l, 2)
-		at := fmt.Sprintf("/v2/sales/%d", o.No)
+		at := fmt.Sprintf("/v2/sales/%d", o.SaleNo)
 		// All or nothing: the sale is not confirmed by a request whose barcodes are wrong.
 		f := read[fault](w.desk, w.must(400, "PATCH", at, map[string]any{"confirmed": true, "barcodes": []any{
 			map[string]any{"seat_ordinal": 3, "barcode_values": []string{"A"}}, map[string]any{"seat": "8", "barcode_values": []string{"a b"}},
@@ -220,7 +220,7 @@ func TestSaleBarcodesAreUploadedAndShown(t *testing.T) {
 		if _, ok := f.Errors["sale.barcodes.0.seat_ordinal"]; !ok || len(f.Errors) != 2 {
 			t.Errorf("errors %v", f.Errors)
 		}
-		if s := w.saleAt(o.No); s.Status != "ConfirmSale" {
+		if s := w.saleAt(o.SaleNo); s.Status != "ConfirmSale" {
 			t.Errorf("after a request that failed the sale is at %s", s.Status)
 		}
 		s := read[saleView](w.desk, w.must(200, "PATCH", at, map[string]any{"confirmed": true, "barcodes": []any{
@@ -235,7 +235,7 @@ func TestSaleBarcodesAreUploadedAndShown(t *testing.T) {
 func TestSalePatchNamesEveryFieldThatIsWrong(t *testing.T) {
 	trades(t, func(t *testing.T, w *trade) {
 		o := w.sale(w.listing(w.event("Harbor Jazz", event.Published), inventory.ByTransfer, "7", "8"), 2)
-		f := read[fault](w.desk, w.must(400, "PATCH", fmt.Sprintf("/v2/sales/%d", o.No), map[string]any{
+		f := read[fault](w.desk, w.must(400, "PATCH", fmt.Sprintf("/v2/sales/%d", o.SaleNo), map[string]any{
 			"confirmed": false, "eticket_ids": []int{1}, "tracking_number": "1", "seating": map[string]any{"section": "X"}, "in_hand_at": "soon", "colour": 1,
 			"mobile_provider": "AXS", "barcodes": []any{map[string]any{"barcode_values": []string{"A"}}},
 		}))
@@ -323,14 +323,14 @@ func TestEveryLinkAnswers(t *testing.T) {
 		released := w.hold(l, 2)
 		w.do(func(tx *db.Tx) error { _, err := w.stock.ReleaseHold(tx, w.org, released.ID, ""); return err })
 		w.sale(l, 2)
-		if s := w.saleAt(h.No); s.Status != "ProvisionalSale" || s.Links["sale:confirm"].Href != "" {
+		if s := w.saleAt(h.SaleNo); s.Status != "ProvisionalSale" || s.Links["sale:confirm"].Href != "" {
 			t.Errorf("a hold is %+v", s)
 		}
-		if s := w.saleAt(released.No); s.Status != "Cancelled" {
+		if s := w.saleAt(released.SaleNo); s.Status != "Cancelled" {
 			t.Errorf("a released hold is %+v", s)
 		}
-		w.must(403, "DELETE", fmt.Sprintf("/v2/sales/%d", h.No), nil)
-		w.must(403, "PATCH", fmt.Sprintf("/v2/sales/%d", h.No), map[string]any{"confirmed": true})
+		w.must(403, "DELETE", fmt.Sprintf("/v2/sales/%d", h.SaleNo), nil)
+		w.must(403, "PATCH", fmt.Sprintf("/v2/sales/%d", h.SaleNo), map[string]any{"confirmed": true})
 		if n := w.walk(public + "/v2"); n < 12 {
 			t.Errorf("there are %d links, which is too few", n)
 		}

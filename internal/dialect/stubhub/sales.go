@@ -27,7 +27,8 @@ func (a *API) saleRoutes(mux *http.ServeMux) {
 		return route{method: method, path: path, scope: sc, status: status, resource: "sale"}
 	}
 	get(a, mux, r("GET", all, scope.TicketsRead, 200), a.sales)
-	get(a, mux, r("GET", one, scope.TicketsRead, 200), a.sale)
+	get(a, mux, r("GET", one, scope.TicketsRead, 200), a.sale) // and recentupdates, which the mux cannot tell from an id beside other methods
+	a.routes = append(a.routes, Permission{"GET", all + "/recentupdates", scope.TicketsRead})
 	change(a, mux, r("PATCH", one, scope.TicketsWrite, 200), a.saleChange, a.changeSale)
 	change(a, mux, r("DELETE", one, scope.TicketsWrite, 204), atOnce, a.rejectSale)
 }
