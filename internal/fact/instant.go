@@ -26,5 +26,7 @@ func (i *Instant) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Equal tells whether two instants are the same moment.
-func (i Instant) Equal(o Instant) bool { return time.Time(i).Equal(time.Time(o)) }
+// Equal tells whether two instants are printed alike.
+func (i Instant) Equal(o Instant) bool {
+	return time.Time(i).Truncate(time.Millisecond).Equal(time.Time(o).Truncate(time.Millisecond))
+}

@@ -47,6 +47,16 @@ func TestOrderIsFoundAgain(t *testing.T) {
 			Captured: money.Amount{Minor: 15066, Currency: "EUR"}, Refunded: money.Amount{Currency: "EUR"},
 			Payment: order.Payment{Provider: "till", Reference: "r-1"}, Status: order.Confirmed, Version: 1,
 			CreatedAt: made.CreatedAt, UpdatedAt: made.CreatedAt, People: order.People{Customer: kari},
+			SaleNo: made.SaleNo, Sale: inventory.Sale{
+				ID: made.SaleNo, ListingNumber: l.No, ListedAt: fact.Instant(l.CreatedAt), ListedSeats: []string{"7", "10"}, Left: 2, Units: []int{0, 1},
+				Event: inventory.EventBrief{
+					Number: l.EventNo, Name: "Harbor Jazz Night", StartsAt: fact.Instant(time.Date(2099, 8, 14, 18, 30, 0, 0, time.UTC)),
+					EndsAt: fact.Instant(time.Date(2099, 8, 15, 0, 30, 0, 0, time.UTC)), DateConfirmed: true, VenueID: made.Sale.Event.VenueID,
+				},
+			},
+		}
+		if made.SaleNo < 1 || made.Sale.Event.VenueID < 1 {
+			t.Errorf("Place gave the sale the number %d and the venue %d", made.SaleNo, made.Sale.Event.VenueID)
 		}
 		if diff := cmp.Diff(want, made.Order, orders); diff != "" {
 			t.Errorf("Place -want +made:\n%s", diff)
@@ -331,4 +341,34 @@ func TestSnapshotIsAContract(t *testing.T) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s -want +got (rewrite with -update):\n%s", file, diff)
 	}
+}
+
+// TestAHoldAndItsOrderAreOneSale: whoever was told of the provisional sale knows the order by the same number.
+func TestAHoldAndItsOrderAreOneSale(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		l := s.list(inventory.Input{Quantity: 4})
+		var h inventory.Hold
+		s.write(t, func(tx *db.Tx) (err error) {
+			h, err = s.stock.Hold(tx, house, inventory.HoldInput{Event: l.EventID, Want: inventory.Want{Listing: l.ID, Quantity: 2}, Holder: "usr_1"})
+			return err
+		})
+		if got, err := inventory.HoldBySale(d.Read(t.Context()), house, h.SaleNo); err != nil || got.ID != h.ID || h.SaleNo < 1 {
+			t.Fatalf("HoldBySale(%d) = %s, %v; want %s", h.SaleNo, got.ID, err, h.ID)
+		}
+		if _, err := order.BySale(d.Read(t.Context()), house, h.SaleNo); !problem.Is(err, "order_not_found") {
+			t.Errorf("BySale of a hold: %v, want order_not_found", err)
+		}
+		made, err := s.place(order.Input{Hold: h.ID, Quantity: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := order.BySale(d.Read(t.Context()), house, h.SaleNo); err != nil || got.ID != made.ID || made.SaleNo != h.SaleNo {
+			t.Errorf("BySale(%d) = %s, %v; want %s, which has the number %d", h.SaleNo, got.ID, err, made.ID, made.SaleNo)
+		}
+		next, err := s.place(order.Input{Listing: l.ID, Quantity: 1})
+		if err != nil || next.SaleNo == made.SaleNo || next.SaleNo < 1 {
+			t.Errorf("the next order has the sale number %d, %v; want another than %d", next.SaleNo, err, made.SaleNo)
+		}
+	})
 }

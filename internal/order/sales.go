@@ -12,7 +12,11 @@ const saleNo = `sale_no`
 
 // SaleKeys returns the keys of an organisation's orders as sales, and how many there are whatever After and Limit say.
 func SaleKeys(q db.Querier, org int64, f inventory.SaleFilter) (page []inventory.SaleKey, total int, err error) {
-	return inventory.SaleKeys(q, org, f, `orders`, `org_id = $1`, saleNo, map[inventory.SaleSort]string{
+	where := `org_id = $1`
+	if !f.UpdatedSince.IsZero() {
+		where += fmt.Sprintf(` AND updated_hour >= %d`, f.UpdatedSince.Unix()/3600) // what the index knows
+	}
+	return inventory.SaleKeys(q, org, f, `orders`, where, saleNo, map[inventory.SaleSort]string{
 		inventory.SaleByNumber: saleNo, inventory.SaleByUpdate: `updated_at`, inventory.SaleByCreation: `created_at`, inventory.SaleByAmount: `total`,
 		inventory.SaleByQuantity: `quantity`, inventory.SaleByEvent: `event_no`, inventory.SaleByListing: `listing_no`,
 	})

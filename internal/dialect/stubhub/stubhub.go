@@ -136,8 +136,8 @@ func (d dresser) AppendHeaders(dst []webhook.Header, m webhook.Message) ([]webho
 // MessageID is VGG-DeliveryId: a decimal number that no two deliveries share, the same on every attempt. It is Cantor's number of the pair of the fact's number
 // and the endpoint's.
 func (*Dialect) MessageID(_ *fact.Fact, d id.Delivery) string {
-	if sum := uint64(d.Seq) + uint64(d.Endpoint); sum < math.MaxUint32 { //nolint:gosec // numbers are positive
-		return strconv.FormatUint(sum*(sum+1)/2+uint64(d.Endpoint), 10) //nolint:gosec // the same
+	if sum := uint64(d.Seq) + uint64(d.Endpoint); sum < math.MaxUint32 {
+		return strconv.FormatUint(sum*(sum+1)/2+uint64(d.Endpoint), 10)
 	}
 	sum := new(big.Int).Add(big.NewInt(d.Seq), big.NewInt(d.Endpoint))
 	n := new(big.Int).Mul(sum, new(big.Int).Add(sum, big.NewInt(1)))
