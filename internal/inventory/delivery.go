@@ -95,7 +95,8 @@ func (l Listing) dueAt() time.Time {
 	return at
 }
 
-// checkDelivery notes what is wrong with when and how tickets are delivered. before is the listing as it was: only what is new must lie ahead.
+// checkDelivery notes what is wrong with when and how tickets are delivered. before is the listing as it was: only what is new must lie ahead, and
+// when the tickets came to hand need not.
 func (l *Listing) checkDelivery(f *problem.Fields, before Listing, now time.Time) {
 	if !l.DeliveryKind.valid() {
 		f.Add("/deliveryKind", "invalid", "Use transfer, barcode, eticket, paper or pickup.")
@@ -108,7 +109,7 @@ func (l *Listing) checkDelivery(f *problem.Fields, before Listing, now time.Time
 	}{{"/inHandAt", l.InHandAt, before.InHandAt}, {"/deliverBy", l.DeliverBy, before.DeliverBy}, {"/expiresAt", l.ExpiresAt, before.ExpiresAt}} {
 		switch {
 		case d.is.Equal(d.was) && (d.pointer != "/expiresAt" || !published): // it may have passed meanwhile
-		case passed(d.is, now):
+		case d.pointer != "/inHandAt" && passed(d.is, now): // tickets may be in hand for long
 			f.Add(d.pointer, "past", "This instant has passed; give one that lies ahead, or none.")
 		case d.is.Year() > maxYear:
 			f.Add(d.pointer, "out_of_range", "Give an instant before the year %d.", maxYear+1)
