@@ -14,6 +14,7 @@ import (
 
 type holdJSON struct {
 	ID           string   `json:"id" example:"hld_06fvnz7c6wyr1c2k2y0gqk4w3g"`
+	SaleID       int64    `json:"saleId" doc:"The number by which /v2 and the format stubhub know it, and the order that it becomes."`
 	EventID      string   `json:"eventId"`
 	ListingID    string   `json:"listingId"`
 	TicketTypeID string   `json:"ticketTypeId,omitempty"`
@@ -35,7 +36,7 @@ type holdJSON struct {
 func newHold(h inventory.Hold, now time.Time) (holdJSON, error) {
 	total, err := h.Price.Times(h.Quantity)
 	j := holdJSON{
-		ID: string(h.ID), EventID: string(h.EventID), ListingID: string(h.ListingID), TicketTypeID: string(h.Type), Section: h.Section, Row: h.Row, Seats: h.Seats,
+		ID: string(h.ID), SaleID: h.SaleNo, EventID: string(h.EventID), ListingID: string(h.ListingID), TicketTypeID: string(h.Type), Section: h.Section, Row: h.Row, Seats: h.Seats,
 		Quantity: h.Quantity, UnitPrice: numberOf(h.Price), TotalAmount: numberOf(total), Currency: string(h.Price.Currency), Status: string(h.Status),
 		Extended: h.Extended, CreatedAt: instant(h.CreatedAt), ExpiresAt: instant(h.ExpiresAt), EndedAt: maybe(h.EndedAt),
 	}
