@@ -102,10 +102,20 @@ func (b *Book) changeable(e *Endpoint, c Change) error {
 	if c.Format != nil && e.Options.Signature == v1a && *c.Format != e.Format {
 		return problem.Field("/format", "not_changeable", "This webhook signs with a key pair, which %s may not; make a new webhook.", clip(*c.Format))
 	}
+	if to, known := b.vocabularies[orElse(c.Format, e.Format)]; known && isStatic(to) != isStatic(v) {
+		return problem.Field("/format", "not_changeable", "The secret of this webhook serves another purpose in the format %s; make a new webhook.", clip(*c.Format))
+	}
 	if c.Secret != nil && !isStatic(v) {
 		return problem.Field("/secret", "not_changeable", "A webhook in the format %s gets a new secret by rotating it.", e.Format)
 	}
 	return nil
+}
+
+func orElse[T any](v *T, usual T) T {
+	if v == nil {
+		return usual
+	}
+	return *v
 }
 
 func (b *Book) apply(e *Endpoint, c Change) {

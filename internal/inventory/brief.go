@@ -12,7 +12,7 @@ type EventBrief struct {
 	Number        int64         `json:"number"` // the event's number
 	Name          string        `json:"name"`
 	StartsAt      fact.Instant  `json:"startsAt"`
-	EndsAt        fact.Instant  `json:"endsAt"`
+	EndsAt        *fact.Instant `json:"endsAt,omitempty"` // where somebody has said
 	OnSaleAt      *fact.Instant `json:"onSaleAt,omitempty"`
 	DateConfirmed bool          `json:"dateConfirmed"` // false while it is postponed
 	VenueID       int64         `json:"venueId,omitempty"`
@@ -20,10 +20,14 @@ type EventBrief struct {
 
 // BriefOf says of an event what facts about its listings and sales say.
 func BriefOf(ev event.Event) EventBrief {
-	return EventBrief{
-		Number: ev.No, Name: ev.Name, StartsAt: fact.Instant(ev.StartsAt), EndsAt: fact.Instant(ev.EndsAt), OnSaleAt: shown(ev.OnSaleAt),
+	b := EventBrief{
+		Number: ev.No, Name: ev.Name, StartsAt: fact.Instant(ev.StartsAt), OnSaleAt: shown(ev.OnSaleAt),
 		DateConfirmed: ev.Status != event.Postponed, VenueID: ev.Venue.ID,
 	}
+	if ev.EndLocal != "" || ev.AllDay {
+		b.EndsAt = shown(ev.EndsAt)
+	}
+	return b
 }
 
 // Sale is the seller's view of a hold or an order: the number by which partners know it, and what its event and listing said. An order keeps what they said when

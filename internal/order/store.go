@@ -66,7 +66,7 @@ func (o *Order) completeSale() {
 	s.ID, s.Units = o.SaleNo, o.units
 	if s.ListingNumber == 0 {
 		s.ListingNumber = o.ListingNo
-		s.Event = inventory.EventBrief{Number: o.EventNo, Name: o.EventName, StartsAt: fact.Instant(o.EventDate), EndsAt: fact.Instant(o.EventDate), DateConfirmed: true}
+		s.Event = inventory.EventBrief{Number: o.EventNo, Name: o.EventName, StartsAt: fact.Instant(o.EventDate), DateConfirmed: true}
 	}
 }
 

@@ -41,7 +41,7 @@ type site struct {
 func newSite(h *harness.House, s *harness.Server) *site {
 	return &site{house: h, server: s, URL: s.URL, issuer: s.URL, client: &http.Client{
 		Timeout:       patience,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 128},
+		Transport:     harness.Published().Transport(&http.Transport{MaxIdleConnsPerHost: 128}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

@@ -138,8 +138,9 @@ func Hold() inventory.HoldSnapshot {
 
 // Brief is what facts about listings and sales say of their event.
 func Brief() inventory.EventBrief {
+	ends := instant("2026-01-23T03:00:00Z")
 	return inventory.EventBrief{
-		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: instant("2026-01-23T03:00:00Z"), DateConfirmed: true, VenueID: 5,
+		Number: 9, Name: "Bruins & Friends", StartsAt: instant("2026-01-23T00:00:00Z"), EndsAt: &ends, DateConfirmed: true, VenueID: 5,
 	}
 }
 

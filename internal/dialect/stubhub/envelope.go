@@ -227,8 +227,11 @@ func (d *Dialect) listing(ctx context.Context, t told, f *fact.Fact, e *endpoint
 // briefPart is the event as a fact says it was.
 func (p places) briefPart(b inventory.EventBrief) eventPart {
 	part := eventPart{
-		ID: b.Number, Name: b.Name, StartDate: instant(time.Time(b.StartsAt)), EndDate: instantOrNil(time.Time(b.EndsAt)), DateConfirmed: b.DateConfirmed,
+		ID: b.Number, Name: b.Name, StartDate: instant(time.Time(b.StartsAt)), DateConfirmed: b.DateConfirmed,
 		MergedEvents: []int{}, Links: links{"self": p.event(b.Number)},
+	}
+	if b.EndsAt != nil {
+		part.EndDate = instantOrNil(time.Time(*b.EndsAt))
 	}
 	if b.OnSaleAt != nil {
 		part.OnSaleDate = instantOrNil(time.Time(*b.OnSaleAt))

@@ -64,8 +64,11 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, rt route, err error
 	case problem.Unsupported, problem.TooLarge:
 		f.Code = codeInvalidBody
 	case problem.Invalid:
-		if len(p.Fields) == 0 && p.Code != codeUserAgentRequired && p.Code != codeHTTPSRequired {
+		switch p.Code {
+		case "invalid_json", "incomplete_body":
 			f.Code = codeInvalidBody
+		case "invalid_query", "invalid_path":
+			f.Code = codeValidation
 		}
 	case problem.Forbidden:
 		if p.Challenge != "" {
