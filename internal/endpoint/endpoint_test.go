@@ -545,6 +545,9 @@ func TestStaticSecretIsTheOwnersToGiveAndMayBeNone(t *testing.T) {
 		if _, err := h.update(signed, endpoint.Change{Secret: text("mine")}, 0); !slices.Equal(faults(err), []string{"/secret not_changeable"}) {
 			t.Errorf("Update of a signing secret: %v", err)
 		}
+		if _, err := h.update(signed, endpoint.Change{Format: text("plain")}, 0); !slices.Equal(faults(err), []string{"/format not_changeable"}) {
+			t.Errorf("Update of what signs to a format that sends the secret as it is: %v", err)
+		}
 		bare := h.create(org, spec("", true))
 		if _, err := h.update(bare, endpoint.Change{Format: text("narrow")}, 0); !slices.Equal(faults(err), []string{"/format not_changeable"}) {
 			t.Errorf("Update without a secret to a format that signs: %v", err)
