@@ -24,7 +24,7 @@ type Record struct {
 	Event     string // as the endpoint's format calls it
 	State     string // pending, delivered, failed or skipped
 	Attempts  []Attempt
-	Next      time.Time // of the next attempt; zero when there is none
+	Next      time.Time // of the next attempt; zero when there is none, and while one is under way
 	CreatedAt time.Time
 }
 
@@ -167,13 +167,13 @@ type row struct {
 	id    id.Delivery
 	at    int64
 	state int
-	due   int64
+	due   int64 // 0 while an attempt is under way: what the table has then is the end of its lease
 }
 
 func (e *Engine) rows(q db.Querier, where string, args ...any) ([]row, error) {
 	return db.All(q, func(r db.Rows) (v row, err error) {
 		return v, r.Scan(&v.id.Endpoint, &v.id.Seq, &v.id.Day, &v.at, &v.state, &v.due)
-	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, d.due FROM deliveries d WHERE "+where, args...)
+	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, CASE WHEN d.owner = 0 THEN d.due ELSE 0 END FROM deliveries d WHERE "+where, args...)
 }
 
 // records reads what belongs to the first of the rows that are wanted, up to most: the facts, the attempts, and the bytes that were sent.
@@ -204,7 +204,7 @@ func (e *Engine) records(ctx context.Context, q db.Querier, to *endpoint.Endpoin
 		f := facts[r.id.Seq]
 		rec := Record{ID: r.id, Fact: f, State: stateName(r.state), Attempts: attempts[r.id.Seq], CreatedAt: time.UnixMicro(r.at).UTC()}
 		rec.Event, _ = set.EventName(to.Format, f)
-		if r.state == pending {
+		if r.state == pending && r.due != 0 {
 			rec.Next = time.UnixMicro(r.due).UTC()
 		}
 		if err := e.complete(ctx, q, s, &rec); err != nil {

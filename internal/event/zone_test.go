@@ -71,6 +71,10 @@ func first(w time.Time, zone *time.Location) time.Time {
 		if end.IsZero() || candidate.Before(end) {
 			return candidate
 		}
+		if !end.After(t) { // at the end of some leap years far ahead, ZoneBounds gives back what it was given
+			t = t.Add(time.Hour)
+			continue
+		}
 		_, after := end.Zone()
 		if w.Add(-time.Duration(after) * time.Second).Before(end) {
 			return candidate // w lies in the gap at end
