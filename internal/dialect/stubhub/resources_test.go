@@ -314,6 +314,61 @@ func TestSellerListingIsMadeReplacedChangedAndDeleted(t *testing.T) {
 	})
 }
 
+func codes(values ...any) []any {
+	var all []any
+	for i := 0; i < len(values); i += 2 {
+		all = append(all, map[string]any{values[i].(string): values[i+1], "barcode_values": []string{fmt.Sprintf("%s-%v", values[i], values[i+1])}})
+	}
+	return all
+}
+
+func TestListingThatIsReplacedKeepsTheBarcodesOfWhatIsSold(t *testing.T) {
+	trades(t, func(t *testing.T, w *trade) {
+		e := w.event("Harbor Jazz", event.Published)
+		at := fmt.Sprintf("/v2/events/%d/sellerlistings", e.No)
+		body := map[string]any{
+			"seating": map[string]any{"section": "A", "row": "1", "seat_from": "1", "seat_to": "4"}, "ticket_type": "Barcode", "split_type": "Any",
+			"number_of_tickets": 4, "ticket_price": map[string]any{"amount": 40, "currency_code": "USD"}, "external_id": "pos-1",
+			"barcodes": codes("seat_ordinal", 1, "seat_ordinal", 2),
+		}
+		w.must(201, "POST", at, body)
+		l, err := inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := w.sale(l, 2)
+		before := w.saleAt(o.SaleNo).Barcodes
+		body["seating"] = map[string]any{"section": "A", "row": "1", "seat_from": "3", "seat_to": "4"}
+		body["number_of_tickets"], body["barcodes"] = 2, []any{codes("seat", "3")[0], map[string]any{"seat_ordinal": 2, "barcode_values": []string{"NEW"}}}
+		w.must(201, "POST", at, body)
+		if diff := cmp.Diff(before, w.saleAt(o.SaleNo).Barcodes); diff != "" || len(before) != 2 {
+			t.Errorf("the barcodes of what is sold changed, -before +after:\n%s", diff)
+		}
+		if l, err = inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-1"); err != nil || l.Barcoded != 4 {
+			t.Errorf("%d places have barcodes, %v; want 4", l.Barcoded, err)
+		}
+		body["barcodes"] = []any{
+			codes("seat", "1")[0], codes("seat_ordinal", 3)[0], map[string]any{"seat_ordinal": 1, "seat": "4", "barcode_values": []string{"X"}},
+		}
+		f := read[fault](w.desk, w.must(400, "POST", at, body))
+		for _, name := range []string{"0.seat", "1.seat_ordinal", "2.seat"} {
+			if f.Errors["seller_listing.barcodes."+name] == nil || len(f.Errors) != 3 {
+				t.Errorf("nothing is said of %s: %v", name, f.Errors)
+			}
+		}
+
+		body["seating"], body["external_id"], body["barcodes"] = map[string]any{"section": "B", "row": "1"}, "pos-2", codes("seat_ordinal", 1)
+		w.must(201, "POST", at, body)
+		if l, err = inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-2"); err != nil {
+			t.Fatal(err)
+		}
+		w.sale(l, 1)
+		if f := read[fault](w.desk, w.must(403, "POST", at, body)); f.Code != "invalid_seller_listing_action" {
+			t.Errorf("barcodes for places without numbers, of which one is sold, are %s", f.Code)
+		}
+	})
+}
+
 func TestEveryLinkAnswers(t *testing.T) {
 	trades(t, func(t *testing.T, w *trade) {
 		e := w.event("Harbor Jazz", event.Published)

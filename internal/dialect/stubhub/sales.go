@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -493,12 +494,42 @@ func (o *object) placeCodes(name string) []placeCodes {
 	return all
 }
 
-// place is which of some seats the codes are for, from 1; 0 where it is none.
-func (p placeCodes) place(seats []string) int {
-	if p.ordinal != nil {
-		return *p.ordinal
+// uploadsOf checks codes for so many places, whose seats are nil where they are not numbered.
+func uploadsOf(codes []placeCodes, seats []string, places int) ([]inventory.BarcodeUpload, error) {
+	var f problem.Fields
+	uploads, bad := make([]inventory.BarcodeUpload, len(codes)), map[string]bool{}
+	for i, b := range codes {
+		u := inventory.BarcodeUpload{Values: b.values}
+		at, seat := "/barcodes/"+strconv.Itoa(i), -1
+		if b.seat != nil {
+			seat = slices.Index(seats, strings.TrimSpace(*b.seat))
+		}
+		switch {
+		case b.ordinal == nil && seat < 0:
+			f.Add(at+"/seat", "unknown_place", "There is no such seat here.")
+			u.Ordinal = -1 - i // none, and that of no other
+			bad[at+"/place"] = true
+		case b.ordinal == nil:
+			u.Ordinal = seat
+		default:
+			u.Ordinal = *b.ordinal - 1
+			if b.seat != nil && seats != nil && seat != u.Ordinal {
+				f.Add(at+"/seat", "mismatch", "This seat is not the one of that seat_ordinal; give one of the two.")
+			}
+		}
+		uploads[i] = u
 	}
-	return slices.Index(seats, *p.seat) + 1
+	err := inventory.CheckBarcodes(uploads, places)
+	if p := problem.As(err); p != nil {
+		for _, one := range p.Fields {
+			if !bad[one.Pointer] {
+				f = append(f, one)
+			}
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return uploads, barcodeNames(f.Err())
 }
 
 // barcodeNames gives the pointers of an upload's problems StubHub's names.
@@ -604,9 +635,13 @@ func (a *API) moveSale(tx *db.Tx, org int64, s sold, in saleInput) error {
 		}
 	}
 	if in.barcodes != nil {
-		uploads := make([]order.BarcodeUpload, len(in.barcodes))
-		for i, b := range in.barcodes {
-			uploads[i] = order.BarcodeUpload{Place: b.place(o.Seats), Values: b.values}
+		places, bad := uploadsOf(in.barcodes, o.Seats, o.Quantity)
+		if bad != nil {
+			return bad
+		}
+		uploads := make([]order.BarcodeUpload, len(places))
+		for i, u := range places {
+			uploads[i] = order.BarcodeUpload{Place: u.Ordinal + 1, Values: u.Values}
 		}
 		if o, _, err = a.Book.ReceiveBarcodes(tx, org, o.ID, uploads, 0); err != nil {
 			return barcodeNames(err)

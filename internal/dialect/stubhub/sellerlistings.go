@@ -3,6 +3,7 @@ package stubhub
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -375,7 +376,7 @@ func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
 		to = from
 	}
 	if *from == *to {
-		p.Seats = []string{*from}
+		p.Seats = []string{strings.TrimSpace(*from)}
 	} else {
 		first, errFirst := strconv.Atoi(*from)
 		last, errLast := strconv.Atoi(*to)
@@ -513,7 +514,7 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 		l, err = a.Stock.Create(tx, c.Org, in.in)
 	}
 	if err == nil {
-		l, err = a.codes(tx, c.Org, l, in.barcodes)
+		l, err = a.newCodes(tx, c.Org, l, in)
 	}
 	if err != nil {
 		return answer{}, forbidden(codeListingAction, err)
@@ -521,15 +522,40 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 	return a.listingAnswer(tx, c.Org, l, tx.Now())
 }
 
-// codes uploads barcodes for a listing; nil for none.
+// newCodes uploads the barcodes of a POST. Its places are those that it lists, and a listing that it has replaced may have others before them.
+func (a *API) newCodes(tx *db.Tx, org int64, l inventory.Listing, in listingInput) (inventory.Listing, error) {
+	if in.barcodes == nil {
+		return l, nil
+	}
+	if l.Seats == nil && l.Held+l.Sold > 0 {
+		return l, problem.New(problem.Forbidden, codeListingAction,
+			"Tickets of this listing are held or sold and its places are not numbered: upload barcodes with PATCH, and those of what is sold with its sale.")
+	}
+	uploads, err := uploadsOf(in.barcodes, in.in.Seats, in.in.Quantity)
+	if err != nil {
+		return l, err
+	}
+	if l.Seats != nil {
+		for i, u := range uploads {
+			uploads[i].Ordinal = slices.Index(l.Seats, in.in.Seats[u.Ordinal])
+		}
+	}
+	return a.upload(tx, org, l, uploads)
+}
+
+// codes uploads barcodes for a listing as it is; nil for none.
 func (a *API) codes(tx *db.Tx, org int64, l inventory.Listing, codes []placeCodes) (inventory.Listing, error) {
 	if codes == nil {
 		return l, nil
 	}
-	uploads := make([]inventory.BarcodeUpload, len(codes))
-	for i, b := range codes {
-		uploads[i] = inventory.BarcodeUpload{Ordinal: b.place(l.Seats) - 1, Values: b.values}
+	uploads, err := uploadsOf(codes, l.Seats, l.Total)
+	if err != nil {
+		return l, err
 	}
+	return a.upload(tx, org, l, uploads)
+}
+
+func (a *API) upload(tx *db.Tx, org int64, l inventory.Listing, uploads []inventory.BarcodeUpload) (inventory.Listing, error) {
 	r, err := a.Stock.ReceiveBarcodes(tx, org, l.ID, uploads)
 	return r.Listing, barcodeNames(err)
 }
