@@ -219,7 +219,7 @@ func (a *API) sellerListings(ctx context.Context, c *call) (answer, error) {
 	in := query{values: c.request.URL.Query()}
 	now := a.Now()
 	f := inventory.OrgFilter{
-		EventNo: int64(in.number("event_id", 0)), UpdatedSince: in.instant("updated_since"), Now: now, Sort: listingSorts[p.sort], Desc: p.desc,
+		EventNo: int64(in.number("event_id", 0)), UpdatedSince: in.instant("updated_since"), Live: in.values.Get("updated_since") == "", Now: now, Sort: listingSorts[p.sort], Desc: p.desc,
 		Limit: p.size, Offset: p.offset(),
 	}
 	if in.values.Get("requested_event_id") != "" {
@@ -286,7 +286,7 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 		}
 	}
 	count := o.integer("number_of_tickets")
-	in.p.Total = count
+	in.p.Free = count // StubHub counts what is for sale
 	if p, proceeds := o.money("ticket_price"), o.money("ticket_proceeds"); p != nil || proceeds != nil { // there are no fees between the two
 		if p != nil && proceeds != nil && *p != *proceeds {
 			o.fault("ticket_proceeds", "mismatch", "What the seller receives is the ticket_price here; give one of the two.")
@@ -399,7 +399,7 @@ func (in *listingInput) input() {
 	p := in.p
 	v := &in.in
 	v.Section, v.Row, v.Seats = or(p.Section), or(p.Row), p.Seats
-	v.Quantity, v.Price, v.Currency, v.SplitRule = or(p.Total), or(p.Price), or(p.Currency), or(p.SplitRule)
+	v.Quantity, v.Price, v.Currency, v.SplitRule = or(p.Free), or(p.Price), or(p.Currency), or(p.SplitRule)
 	v.DeliveryKind, v.InHandAt, v.FaceValue, v.Notes, v.Status, v.ExternalID = or(p.DeliveryKind), or(p.InHandAt), or(p.FaceValue), or(p.Notes), or(p.Status), or(p.ExternalID)
 }
 
@@ -574,12 +574,8 @@ func (a *API) changeListing(tx *db.Tx, c *call, in listingInput) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	if in.p.Total != nil { // StubHub counts what is for sale, and here all that is listed counts
-		if len(in.p.Seats) > 0 && l.Held+l.Sold > 0 {
-			return answer{}, problem.New(problem.Forbidden, codeListingAction, "Tickets of this listing are held or sold: its seats stay.")
-		}
-		total := *in.p.Total + l.Held + l.Sold
-		in.p.Total = &total
+	if in.p.Free != nil && len(in.p.Seats) > 0 && l.Held+l.Sold > 0 {
+		return answer{}, problem.New(problem.Forbidden, codeListingAction, "Tickets of this listing are held or sold: its seats stay.")
 	}
 	if in.p.FaceValue != nil && in.p.Currency == nil && in.face != l.Price.Currency {
 		return answer{}, problem.Field("/faceValue", "mismatch", "The listing is in %s; so is its face value.", l.Price.Currency)
