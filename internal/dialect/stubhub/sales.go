@@ -258,11 +258,11 @@ func barcodeStatus(s inventory.BarcodeStatus) string {
 
 // soldOf loads sales by their numbers, in that order. What there is not is left out.
 func (a *API) soldOf(q db.Querier, org int64, nos []int64, now time.Time) ([]sold, error) {
-	orders, err := order.BySales(q, org, nos)
+	holds, err := inventory.HoldsBySale(q, org, nos) // before orders: a hold may become one in between
 	if err != nil {
 		return nil, err
 	}
-	holds, err := inventory.HoldsBySale(q, org, nos)
+	orders, err := order.BySales(q, org, nos)
 	if err != nil {
 		return nil, err
 	}
@@ -400,15 +400,26 @@ func (a *API) listSales(ctx context.Context, c *call, since time.Time, sorts ...
 
 // saleKeys are those of orders and holds together, in order, as many as the filter wants or more.
 func (a *API) saleKeys(q db.Querier, org int64, f inventory.SaleFilter, now time.Time) ([]inventory.SaleKey, int, error) {
+	holds, total, err := inventory.HoldKeys(q, org, f)
+	if err != nil {
+		return nil, 0, err
+	}
 	keys, orders, err := order.SaleKeys(q, org, f)
 	if err != nil {
 		return nil, 0, err
 	}
-	more, holds, err := inventory.HoldKeys(q, org, f)
-	if err != nil {
-		return nil, 0, err
+	ordered := make(map[int64]bool, len(keys))
+	for _, k := range keys {
+		ordered[k.No] = true
 	}
-	keys = append(keys, more...)
+	total += orders
+	for _, k := range holds {
+		if ordered[k.No] { // the hold became an order just now
+			total--
+			continue
+		}
+		keys = append(keys, k)
+	}
 	if err := a.dated(q, org, f.Sort, keys, now); err != nil {
 		return nil, 0, err
 	}
@@ -419,7 +430,7 @@ func (a *API) saleKeys(q db.Querier, org int64, f inventory.SaleFilter, now time
 		}
 		return n
 	})
-	return keys, orders + holds, nil
+	return keys, total, nil
 }
 
 // dated puts the date of the event, or that from which a seller has the tickets, in place of the number that a key has; what has none is last.
