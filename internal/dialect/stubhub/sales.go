@@ -591,6 +591,12 @@ func (a *API) saleChange(_ context.Context, c *call) (in saleInput, key string, 
 		}
 	}
 	in.inHandAt, in.barcodes = o.instant("in_hand_at"), o.placeCodes("barcodes")
+	if in.inHandAt != nil && !c.May(scope.EventsWrite) {
+		return in, "", &problem.Error{
+			Kind: problem.Forbidden, Code: codeScope, Detail: "in_hand_at changes the listing, which needs " + string(scope.EventsWrite) + " too; leave it out, or ask for that scope.",
+			Challenge: `error="insufficient_scope", scope="` + string(scope.EventsWrite) + `"`, // RFC 6750 §3.1
+		}
+	}
 	o.not("E-tickets are not kept here; upload their barcodes instead.", "eticket_ids", "eticket_urls", "eticket_type", "change_paper_ticket_to_eticket")
 	o.not("Shipments are not kept here; move the order on through /api/v1/orders.", "tracking_number", "confirm_same_day_shipment")
 	o.not("What is sold keeps its seats; reject the sale if they are wrong.", "seating")
@@ -659,6 +665,9 @@ func (a *API) moveSale(tx *db.Tx, org int64, s sold, in saleInput) error {
 		}
 	}
 	if in.transfer != "" {
+		if o.Status == order.Fulfilled && o.People.TransferNote != in.transfer {
+			return cannot("The tickets of this sale are delivered, by its barcodes or another transfer: a transfer_confirmation_number cannot be kept any more; leave it out.")
+		}
 		_, _, err = a.Book.SetStatus(tx, org, o.ID, order.Change{Status: order.Fulfilled, TransferMethod: order.MobileTransfer, TransferNote: in.transfer})
 	}
 	return err

@@ -302,7 +302,7 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 			o.fault("face_value", "mismatch", "A face value is in the currency of the ticket_price.")
 		}
 	}
-	o.seating(&in.p, count, isNew)
+	o.seating(&in.p, count)
 	if s := o.text("split_type"); s != nil {
 		for _, split := range splits {
 			if split.word == *s {
@@ -350,8 +350,9 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 	return in
 }
 
-// seating reads where the places are. seat_from and seat_to are numbers, of which every one between is a seat, or the one seat that there is.
-func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
+// seating reads where the places are. seat_from and seat_to are numbers, of which every one between is a seat, or the one seat that there is. A row
+// that is not said is GA.
+func (o *object) seating(p *inventory.Patch, count *int) {
 	s := o.object("seating")
 	if s == nil {
 		return
@@ -361,8 +362,9 @@ func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
 	if section == nil {
 		s.fault("section", "required", "Say which section.")
 	}
-	if isNew && row == nil {
-		s.fault("row", "required", "Say which row; GA is one where places are not numbered.")
+	if row == nil {
+		unnumbered := "GA"
+		row = &unnumbered
 	}
 	p.Section, p.Row, p.Seats = section, row, []string{}
 	s.done()
@@ -505,6 +507,9 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 	}
 	if ev.Deleted() {
 		return answer{}, problem.New(problem.NotFound, codeNotFound, "There is no such event here.")
+	}
+	if !tx.Now().Before(ev.StartsAt) {
+		return answer{}, problem.New(problem.Forbidden, codeListingAction, "The event has begun; nothing can be listed for it any more.")
 	}
 	in.in.Event, in.in.DeliverBy = ev.ID, ev.StartsAt
 	var l inventory.Listing
