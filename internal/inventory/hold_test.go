@@ -192,6 +192,21 @@ func TestWhatHoldsKeepTooLongDoesNotHoldUpAWithdrawal(t *testing.T) {
 	})
 }
 
+func TestWhatIsForSaleIsCountedWhenTheChangeIsMade(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		s.event("E")
+		l := s.mustCreate(inventory.Input{Quantity: 5})
+		s.mustTake(l, 1)
+		old, _ := s.mustHold(l, 2), s.mustHold(l, 1)
+		s.age(t, old)
+		if got := s.mustUpdate(l.ID, inventory.Patch{Free: ptr(7)}); got.Total != 9 || got.Free() != 7 {
+			t.Errorf("a listing of which one is sold and one held, and 7 are for sale, has %d, of which %d are free", got.Total, got.Free())
+		}
+		s.audit(t)
+	})
+}
+
 func TestHoldsAreRefusedWithWhatIsWrong(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		s := open(t, d)

@@ -15,6 +15,7 @@ type Patch struct {
 	Section    *string // section and row stay once something is sold
 	Row        *string
 	Total      *int            // totalQuantity; not below held + sold. With fewer than there are seats, the last seats go
+	Free       *int            // instead of Total: what is for sale beside what is held and sold when the change is made
 	Seats      []string        // once something is sold: the old labels with more behind them, or the first of them; empty for no numbers
 	Price      *money.Decimal  // of orders from now on
 	Currency   *money.Currency // needs Price with it
@@ -102,6 +103,10 @@ func (l Listing) after(before Listing) (Listing, error) {
 }
 
 func (p Patch) applySeats(l *Listing) {
+	if p.Free != nil {
+		n := *p.Free + l.Held + l.Sold
+		p.Total = &n
+	}
 	switch {
 	case len(p.Seats) > 0:
 		l.Seats, l.Total = slices.Clone(p.Seats), len(p.Seats)

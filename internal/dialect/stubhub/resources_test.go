@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
@@ -52,12 +53,13 @@ func (w *trade) do(f func(tx *db.Tx) error) {
 	}
 }
 
-func (w *trade) event(name string, status event.Status) (e event.Event) {
+func (w *trade) event(name string, status event.Status, start ...string) (e event.Event) {
 	w.t.Helper()
 	lat, lon := 59.9, 10.7
+	at := append(start, "2047-08-14T20:30:00")[0]
 	w.do(func(tx *db.Tx) (err error) {
 		e, err = w.calendar.Create(tx, w.org, event.Input{
-			Name: name, StartLocal: "2047-08-14T20:30:00", Venue: "Pier Hall", City: "Oslo", Country: "NO", Latitude: &lat, Longitude: &lon, Status: status,
+			Name: name, StartLocal: at, Venue: "Pier Hall", City: "Oslo", Country: "NO", Latitude: &lat, Longitude: &lon, Status: status,
 		})
 		return err
 	})
@@ -195,6 +197,16 @@ func TestSaleGoesFromConfirmationToPayment(t *testing.T) {
 		if err != nil || kept.Status != order.Fulfilled || kept.People.TransferNote != "Transfer confirmation number X-17 (AXS)" {
 			t.Errorf("the order is %s with the note %q, %v", kept.Status, kept.People.TransferNote, err)
 		}
+		w.must(200, "PATCH", at, map[string]any{"transfer_confirmation_number": "X-17", "mobile_provider": "AXS"}) // again
+		if f := read[fault](w.desk, w.must(403, "PATCH", at, map[string]any{"transfer_confirmation_number": "X-18"})); f.Code != "invalid_sale_action" {
+			t.Errorf("another number for a finished sale is %s", f.Code)
+		}
+		inHand, few := map[string]any{"in_hand_at": "2027-08-14T20:30:00Z"}, w.newKey(scope.TicketsRead, scope.TicketsWrite)
+		a := w.must(403, "PATCH", at, inHand, "Authorization", "Bearer "+few)
+		if f := read[fault](w.desk, a); f.Code != "insufficient_scope" || !strings.Contains(a.header.Get("WWW-Authenticate"), `scope="events:write"`) {
+			t.Errorf("in_hand_at without events:write is %s", a.raw)
+		}
+		w.must(200, "PATCH", at, inHand)
 		if f := read[fault](w.desk, w.must(403, "DELETE", at, nil)); f.Code != "invalid_sale_action" {
 			t.Errorf("rejecting a finished sale is %s", f.Code)
 		}
@@ -289,6 +301,12 @@ func TestSellerListingIsMadeReplacedChangedAndDeleted(t *testing.T) {
 		}
 		w.must(204, "DELETE", fmt.Sprintf("/v2/sellerlistings/%d", v.ID), nil)
 		w.must(404, "GET", "/v2/externalsellerlistings/pos-1", nil)
+		w.must(200, "GET", fmt.Sprintf("/v2/sellerlistings/%d", v.ID), nil)
+		for query, n := range map[string]int{"": 0, "?updated_since=2020-01-01T00:00:00Z": 1} {
+			if p := read[listed[view]](w.desk, w.must(200, "GET", "/v2/sellerlistings"+query, nil)); p.Total != n || len(p.In.Items) != n {
+				t.Errorf("/v2/sellerlistings%s has %d of %d, want %d", query, len(p.In.Items), p.Total, n)
+			}
+		}
 
 		f := read[fault](w.desk, w.must(400, "POST", fmt.Sprintf("/v2/events/%d/sellerlistings", e.No), map[string]any{
 			"seating": map[string]any{"section": "A", "row": "1", "seat_from": "C", "seat_to": "F"}, "split_type": "Triples", "ticket_price": map[string]any{"amount": "x"},
@@ -298,18 +316,80 @@ func TestSellerListingIsMadeReplacedChangedAndDeleted(t *testing.T) {
 				t.Errorf("nothing is said of %s: %v", name, f.Errors)
 			}
 		}
+		begun := w.event("Begun", event.Published, "2001-01-01T20:30:00")
+		body["seating"] = map[string]any{"section": "C"}
+		a := w.must(403, "POST", fmt.Sprintf("/v2/events/%d/sellerlistings", begun.No), body)
+		if f := read[fault](w.desk, a); f.Code != "invalid_seller_listing_action" || f.Message == nil || !strings.Contains(*f.Message, "begun") {
+			t.Errorf("a listing for an event that has begun is %s", a.raw)
+		}
 		delete(body, "external_id")
-		body["seating"] = map[string]any{"section": "B", "row": "2"}
+		body["seating"] = map[string]any{"section": "B"}
 		body["event"] = map[string]any{"name": "Harbor Jazz", "start_date": e.StartsAt.Format(time.RFC3339)}
 		body["venue"] = map[string]any{"name": "Pier Hall", "city": "Oslo"}
 		body["country"] = map[string]any{"code": "NO"}
-		if v := read[view](w.desk, w.must(201, "POST", "/v2/sellerlistings", body)); v.In.Event.ID != e.No {
-			t.Errorf("a listing for an event that is known is for %d", v.In.Event.ID)
+		made = w.must(201, "POST", "/v2/sellerlistings", body)
+		if v := read[view](w.desk, made); v.In.Event.ID != e.No || !strings.Contains(string(made.raw), `"row":"GA"`) {
+			t.Errorf("a listing without a row for an event that is known is %s", made.raw)
 		}
 		body["event"] = map[string]any{"name": "Another", "start_date": e.StartsAt.Format(time.RFC3339)}
 		v = read[view](w.desk, w.must(201, "POST", "/v2/sellerlistings", body))
 		if got := w.must(200, "GET", fmt.Sprintf("/catalog/events/%d", v.In.Event.ID), nil); !strings.Contains(string(got.raw), `"status":"Draft"`) {
 			t.Errorf("the event that was asked for is %s", got.raw)
+		}
+	})
+}
+
+func codes(values ...any) []any {
+	var all []any
+	for i := 0; i < len(values); i += 2 {
+		all = append(all, map[string]any{values[i].(string): values[i+1], "barcode_values": []string{fmt.Sprintf("%s-%v", values[i], values[i+1])}})
+	}
+	return all
+}
+
+func TestListingThatIsReplacedKeepsTheBarcodesOfWhatIsSold(t *testing.T) {
+	trades(t, func(t *testing.T, w *trade) {
+		e := w.event("Harbor Jazz", event.Published)
+		at := fmt.Sprintf("/v2/events/%d/sellerlistings", e.No)
+		body := map[string]any{
+			"seating": map[string]any{"section": "A", "row": "1", "seat_from": "1", "seat_to": "4"}, "ticket_type": "Barcode", "split_type": "Any",
+			"number_of_tickets": 4, "ticket_price": map[string]any{"amount": 40, "currency_code": "USD"}, "external_id": "pos-1",
+			"barcodes": codes("seat_ordinal", 1, "seat_ordinal", 2),
+		}
+		w.must(201, "POST", at, body)
+		l, err := inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := w.sale(l, 2)
+		before := w.saleAt(o.SaleNo).Barcodes
+		body["seating"] = map[string]any{"section": "A", "row": "1", "seat_from": "3", "seat_to": "4"}
+		body["number_of_tickets"], body["barcodes"] = 2, []any{codes("seat", "3")[0], map[string]any{"seat_ordinal": 2, "barcode_values": []string{"NEW"}}}
+		w.must(201, "POST", at, body)
+		if diff := cmp.Diff(before, w.saleAt(o.SaleNo).Barcodes); diff != "" || len(before) != 2 {
+			t.Errorf("the barcodes of what is sold changed, -before +after:\n%s", diff)
+		}
+		if l, err = inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-1"); err != nil || l.Barcoded != 4 {
+			t.Errorf("%d places have barcodes, %v; want 4", l.Barcoded, err)
+		}
+		body["barcodes"] = []any{
+			codes("seat", "1")[0], codes("seat_ordinal", 3)[0], map[string]any{"seat_ordinal": 1, "seat": "4", "barcode_values": []string{"X"}},
+		}
+		f := read[fault](w.desk, w.must(400, "POST", at, body))
+		for _, name := range []string{"0.seat", "1.seat_ordinal", "2.seat"} {
+			if f.Errors["seller_listing.barcodes."+name] == nil || len(f.Errors) != 3 {
+				t.Errorf("nothing is said of %s: %v", name, f.Errors)
+			}
+		}
+
+		body["seating"], body["external_id"], body["barcodes"] = map[string]any{"section": "B", "row": "1"}, "pos-2", codes("seat_ordinal", 1)
+		w.must(201, "POST", at, body)
+		if l, err = inventory.ByExternalID(w.db.Read(t.Context()), w.org, "pos-2"); err != nil {
+			t.Fatal(err)
+		}
+		w.sale(l, 1)
+		if f := read[fault](w.desk, w.must(403, "POST", at, body)); f.Code != "invalid_seller_listing_action" {
+			t.Errorf("barcodes for places without numbers, of which one is sold, are %s", f.Code)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -257,11 +258,11 @@ func barcodeStatus(s inventory.BarcodeStatus) string {
 
 // soldOf loads sales by their numbers, in that order. What there is not is left out.
 func (a *API) soldOf(q db.Querier, org int64, nos []int64, now time.Time) ([]sold, error) {
-	orders, err := order.BySales(q, org, nos)
+	holds, err := inventory.HoldsBySale(q, org, nos) // before orders: a hold may become one in between
 	if err != nil {
 		return nil, err
 	}
-	holds, err := inventory.HoldsBySale(q, org, nos)
+	orders, err := order.BySales(q, org, nos)
 	if err != nil {
 		return nil, err
 	}
@@ -399,15 +400,26 @@ func (a *API) listSales(ctx context.Context, c *call, since time.Time, sorts ...
 
 // saleKeys are those of orders and holds together, in order, as many as the filter wants or more.
 func (a *API) saleKeys(q db.Querier, org int64, f inventory.SaleFilter, now time.Time) ([]inventory.SaleKey, int, error) {
+	holds, total, err := inventory.HoldKeys(q, org, f)
+	if err != nil {
+		return nil, 0, err
+	}
 	keys, orders, err := order.SaleKeys(q, org, f)
 	if err != nil {
 		return nil, 0, err
 	}
-	more, holds, err := inventory.HoldKeys(q, org, f)
-	if err != nil {
-		return nil, 0, err
+	ordered := make(map[int64]bool, len(keys))
+	for _, k := range keys {
+		ordered[k.No] = true
 	}
-	keys = append(keys, more...)
+	total += orders
+	for _, k := range holds {
+		if ordered[k.No] { // the hold became an order just now
+			total--
+			continue
+		}
+		keys = append(keys, k)
+	}
 	if err := a.dated(q, org, f.Sort, keys, now); err != nil {
 		return nil, 0, err
 	}
@@ -418,7 +430,7 @@ func (a *API) saleKeys(q db.Querier, org int64, f inventory.SaleFilter, now time
 		}
 		return n
 	})
-	return keys, orders + holds, nil
+	return keys, total, nil
 }
 
 // dated puts the date of the event, or that from which a seller has the tickets, in place of the number that a key has; what has none is last.
@@ -493,12 +505,42 @@ func (o *object) placeCodes(name string) []placeCodes {
 	return all
 }
 
-// place is which of some seats the codes are for, from 1; 0 where it is none.
-func (p placeCodes) place(seats []string) int {
-	if p.ordinal != nil {
-		return *p.ordinal
+// uploadsOf checks codes for so many places, whose seats are nil where they are not numbered.
+func uploadsOf(codes []placeCodes, seats []string, places int) ([]inventory.BarcodeUpload, error) {
+	var f problem.Fields
+	uploads, bad := make([]inventory.BarcodeUpload, len(codes)), map[string]bool{}
+	for i, b := range codes {
+		u := inventory.BarcodeUpload{Values: b.values}
+		at, seat := "/barcodes/"+strconv.Itoa(i), -1
+		if b.seat != nil {
+			seat = slices.Index(seats, strings.TrimSpace(*b.seat))
+		}
+		switch {
+		case b.ordinal == nil && seat < 0:
+			f.Add(at+"/seat", "unknown_place", "There is no such seat here.")
+			u.Ordinal = -1 - i // none, and that of no other
+			bad[at+"/place"] = true
+		case b.ordinal == nil:
+			u.Ordinal = seat
+		default:
+			u.Ordinal = *b.ordinal - 1
+			if b.seat != nil && seats != nil && seat != u.Ordinal {
+				f.Add(at+"/seat", "mismatch", "This seat is not the one of that seat_ordinal; give one of the two.")
+			}
+		}
+		uploads[i] = u
 	}
-	return slices.Index(seats, *p.seat) + 1
+	err := inventory.CheckBarcodes(uploads, places)
+	if p := problem.As(err); p != nil {
+		for _, one := range p.Fields {
+			if !bad[one.Pointer] {
+				f = append(f, one)
+			}
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return uploads, barcodeNames(f.Err())
 }
 
 // barcodeNames gives the pointers of an upload's problems StubHub's names.
@@ -549,6 +591,12 @@ func (a *API) saleChange(_ context.Context, c *call) (in saleInput, key string, 
 		}
 	}
 	in.inHandAt, in.barcodes = o.instant("in_hand_at"), o.placeCodes("barcodes")
+	if in.inHandAt != nil && !c.May(scope.EventsWrite) {
+		return in, "", &problem.Error{
+			Kind: problem.Forbidden, Code: codeScope, Detail: "in_hand_at changes the listing, which needs " + string(scope.EventsWrite) + " too; leave it out, or ask for that scope.",
+			Challenge: `error="insufficient_scope", scope="` + string(scope.EventsWrite) + `"`, // RFC 6750 §3.1
+		}
+	}
 	o.not("E-tickets are not kept here; upload their barcodes instead.", "eticket_ids", "eticket_urls", "eticket_type", "change_paper_ticket_to_eticket")
 	o.not("Shipments are not kept here; move the order on through /api/v1/orders.", "tracking_number", "confirm_same_day_shipment")
 	o.not("What is sold keeps its seats; reject the sale if they are wrong.", "seating")
@@ -604,15 +652,22 @@ func (a *API) moveSale(tx *db.Tx, org int64, s sold, in saleInput) error {
 		}
 	}
 	if in.barcodes != nil {
-		uploads := make([]order.BarcodeUpload, len(in.barcodes))
-		for i, b := range in.barcodes {
-			uploads[i] = order.BarcodeUpload{Place: b.place(o.Seats), Values: b.values}
+		places, bad := uploadsOf(in.barcodes, o.Seats, o.Quantity)
+		if bad != nil {
+			return bad
+		}
+		uploads := make([]order.BarcodeUpload, len(places))
+		for i, u := range places {
+			uploads[i] = order.BarcodeUpload{Place: u.Ordinal + 1, Values: u.Values}
 		}
 		if o, _, err = a.Book.ReceiveBarcodes(tx, org, o.ID, uploads, 0); err != nil {
 			return barcodeNames(err)
 		}
 	}
 	if in.transfer != "" {
+		if o.Status == order.Fulfilled && o.People.TransferNote != in.transfer {
+			return cannot("The tickets of this sale are delivered, by its barcodes or another transfer: a transfer_confirmation_number cannot be kept any more; leave it out.")
+		}
 		_, _, err = a.Book.SetStatus(tx, org, o.ID, order.Change{Status: order.Fulfilled, TransferMethod: order.MobileTransfer, TransferNote: in.transfer})
 	}
 	return err

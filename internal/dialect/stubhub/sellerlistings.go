@@ -3,6 +3,7 @@ package stubhub
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -218,7 +219,7 @@ func (a *API) sellerListings(ctx context.Context, c *call) (answer, error) {
 	in := query{values: c.request.URL.Query()}
 	now := a.Now()
 	f := inventory.OrgFilter{
-		EventNo: int64(in.number("event_id", 0)), UpdatedSince: in.instant("updated_since"), Now: now, Sort: listingSorts[p.sort], Desc: p.desc,
+		EventNo: int64(in.number("event_id", 0)), UpdatedSince: in.instant("updated_since"), Live: in.values.Get("updated_since") == "", Now: now, Sort: listingSorts[p.sort], Desc: p.desc,
 		Limit: p.size, Offset: p.offset(),
 	}
 	if in.values.Get("requested_event_id") != "" {
@@ -285,7 +286,7 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 		}
 	}
 	count := o.integer("number_of_tickets")
-	in.p.Total = count
+	in.p.Free = count // StubHub counts what is for sale
 	if p, proceeds := o.money("ticket_price"), o.money("ticket_proceeds"); p != nil || proceeds != nil { // there are no fees between the two
 		if p != nil && proceeds != nil && *p != *proceeds {
 			o.fault("ticket_proceeds", "mismatch", "What the seller receives is the ticket_price here; give one of the two.")
@@ -301,7 +302,7 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 			o.fault("face_value", "mismatch", "A face value is in the currency of the ticket_price.")
 		}
 	}
-	o.seating(&in.p, count, isNew)
+	o.seating(&in.p, count)
 	if s := o.text("split_type"); s != nil {
 		for _, split := range splits {
 			if split.word == *s {
@@ -349,8 +350,9 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 	return in
 }
 
-// seating reads where the places are. seat_from and seat_to are numbers, of which every one between is a seat, or the one seat that there is.
-func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
+// seating reads where the places are. seat_from and seat_to are numbers, of which every one between is a seat, or the one seat that there is. A row
+// that is not said is GA.
+func (o *object) seating(p *inventory.Patch, count *int) {
 	s := o.object("seating")
 	if s == nil {
 		return
@@ -360,8 +362,9 @@ func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
 	if section == nil {
 		s.fault("section", "required", "Say which section.")
 	}
-	if isNew && row == nil {
-		s.fault("row", "required", "Say which row; GA is one where places are not numbered.")
+	if row == nil {
+		unnumbered := "GA"
+		row = &unnumbered
 	}
 	p.Section, p.Row, p.Seats = section, row, []string{}
 	s.done()
@@ -375,7 +378,7 @@ func (o *object) seating(p *inventory.Patch, count *int, isNew bool) {
 		to = from
 	}
 	if *from == *to {
-		p.Seats = []string{*from}
+		p.Seats = []string{strings.TrimSpace(*from)}
 	} else {
 		first, errFirst := strconv.Atoi(*from)
 		last, errLast := strconv.Atoi(*to)
@@ -398,7 +401,7 @@ func (in *listingInput) input() {
 	p := in.p
 	v := &in.in
 	v.Section, v.Row, v.Seats = or(p.Section), or(p.Row), p.Seats
-	v.Quantity, v.Price, v.Currency, v.SplitRule = or(p.Total), or(p.Price), or(p.Currency), or(p.SplitRule)
+	v.Quantity, v.Price, v.Currency, v.SplitRule = or(p.Free), or(p.Price), or(p.Currency), or(p.SplitRule)
 	v.DeliveryKind, v.InHandAt, v.FaceValue, v.Notes, v.Status, v.ExternalID = or(p.DeliveryKind), or(p.InHandAt), or(p.FaceValue), or(p.Notes), or(p.Status), or(p.ExternalID)
 }
 
@@ -505,6 +508,9 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 	if ev.Deleted() {
 		return answer{}, problem.New(problem.NotFound, codeNotFound, "There is no such event here.")
 	}
+	if !tx.Now().Before(ev.StartsAt) {
+		return answer{}, problem.New(problem.Forbidden, codeListingAction, "The event has begun; nothing can be listed for it any more.")
+	}
 	in.in.Event, in.in.DeliverBy = ev.ID, ev.StartsAt
 	var l inventory.Listing
 	if in.in.ExternalID != "" {
@@ -513,7 +519,7 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 		l, err = a.Stock.Create(tx, c.Org, in.in)
 	}
 	if err == nil {
-		l, err = a.codes(tx, c.Org, l, in.barcodes)
+		l, err = a.newCodes(tx, c.Org, l, in)
 	}
 	if err != nil {
 		return answer{}, forbidden(codeListingAction, err)
@@ -521,15 +527,40 @@ func (a *API) makeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
 	return a.listingAnswer(tx, c.Org, l, tx.Now())
 }
 
-// codes uploads barcodes for a listing; nil for none.
+// newCodes uploads the barcodes of a POST. Its places are those that it lists, and a listing that it has replaced may have others before them.
+func (a *API) newCodes(tx *db.Tx, org int64, l inventory.Listing, in listingInput) (inventory.Listing, error) {
+	if in.barcodes == nil {
+		return l, nil
+	}
+	if l.Seats == nil && l.Held+l.Sold > 0 {
+		return l, problem.New(problem.Forbidden, codeListingAction,
+			"Tickets of this listing are held or sold and its places are not numbered: upload barcodes with PATCH, and those of what is sold with its sale.")
+	}
+	uploads, err := uploadsOf(in.barcodes, in.in.Seats, in.in.Quantity)
+	if err != nil {
+		return l, err
+	}
+	if l.Seats != nil {
+		for i, u := range uploads {
+			uploads[i].Ordinal = slices.Index(l.Seats, in.in.Seats[u.Ordinal])
+		}
+	}
+	return a.upload(tx, org, l, uploads)
+}
+
+// codes uploads barcodes for a listing as it is; nil for none.
 func (a *API) codes(tx *db.Tx, org int64, l inventory.Listing, codes []placeCodes) (inventory.Listing, error) {
 	if codes == nil {
 		return l, nil
 	}
-	uploads := make([]inventory.BarcodeUpload, len(codes))
-	for i, b := range codes {
-		uploads[i] = inventory.BarcodeUpload{Ordinal: b.place(l.Seats) - 1, Values: b.values}
+	uploads, err := uploadsOf(codes, l.Seats, l.Total)
+	if err != nil {
+		return l, err
 	}
+	return a.upload(tx, org, l, uploads)
+}
+
+func (a *API) upload(tx *db.Tx, org int64, l inventory.Listing, uploads []inventory.BarcodeUpload) (inventory.Listing, error) {
 	r, err := a.Stock.ReceiveBarcodes(tx, org, l.ID, uploads)
 	return r.Listing, barcodeNames(err)
 }
@@ -548,12 +579,8 @@ func (a *API) changeListing(tx *db.Tx, c *call, in listingInput) (answer, error)
 	if err != nil {
 		return answer{}, err
 	}
-	if in.p.Total != nil { // StubHub counts what is for sale, and here all that is listed counts
-		if len(in.p.Seats) > 0 && l.Held+l.Sold > 0 {
-			return answer{}, problem.New(problem.Forbidden, codeListingAction, "Tickets of this listing are held or sold: its seats stay.")
-		}
-		total := *in.p.Total + l.Held + l.Sold
-		in.p.Total = &total
+	if in.p.Free != nil && len(in.p.Seats) > 0 && l.Held+l.Sold > 0 {
+		return answer{}, problem.New(problem.Forbidden, codeListingAction, "Tickets of this listing are held or sold: its seats stay.")
 	}
 	if in.p.FaceValue != nil && in.p.Currency == nil && in.face != l.Price.Currency {
 		return answer{}, problem.Field("/faceValue", "mismatch", "The listing is in %s; so is its face value.", l.Price.Currency)
