@@ -286,7 +286,7 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 		}
 	}
 	count := o.integer("number_of_tickets")
-	in.p.Free = count // StubHub counts what is for sale
+	in.p.Free = count                                                                                    // StubHub counts what is for sale
 	if p, proceeds := o.money("ticket_price"), o.money("ticket_proceeds"); p != nil || proceeds != nil { // there are no fees between the two
 		if p != nil && proceeds != nil && *p != *proceeds {
 			o.fault("ticket_proceeds", "mismatch", "What the seller receives is the ticket_price here; give one of the two.")
