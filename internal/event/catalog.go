@@ -130,13 +130,14 @@ func (e Event) Deleted() bool { return e.Status == deleted }
 
 const deleted Status = "deleted"
 
-// Named finds an event that is called so, begins at an instant, and takes place in a venue, whatever its coordinates: the first of several, and none that is
-// cancelled or over; event_not_found.
+// Named finds an event that is called so, begins at an instant, and takes place in a venue, whatever its coordinates, and its region where none is given: the
+// first of several, and none that is cancelled or over; event_not_found.
 func Named(q db.Querier, org int64, name string, start time.Time, in Venue) (Event, error) {
 	return found(db.One(q, scan, `SELECT `+columns+` FROM events e JOIN venues v ON v.venue_id = e.venue_id
 		WHERE e.org_id = $1 AND e.starts_at = $2 AND e.name = $3 AND e.status IN ('draft', 'published', 'postponed')
-			AND v.name = $4 AND v.city = $5 AND v.region = $6 AND v.country = $7
-		ORDER BY e.event_no LIMIT 1`, org, start.UnixMicro(), strings.TrimSpace(name), in.Name, in.City, in.Region, in.Country))
+			AND v.name = $4 AND v.city = $5 AND ($6 = '' OR v.region = $6) AND v.country = $7
+		ORDER BY e.event_no LIMIT 1`, org, start.UnixMicro(), strings.TrimSpace(name),
+		strings.TrimSpace(in.Name), strings.TrimSpace(in.City), strings.TrimSpace(in.Region), in.Country))
 }
 
 // Venues returns a page of venues with when each was updated, and how many there are in all. A venue is updated when it is first named, and when its

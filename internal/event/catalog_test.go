@@ -45,3 +45,23 @@ func TestVenueIsWhereTheLastEventThatTellsSaysItIs(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEventIsFoundByItsNameAndPlace(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		var e event.Event
+		in := event.Input{Name: "Harbor Jazz", StartLocal: "2047-08-14T20:30:00", Venue: "Pier Hall", City: "Portland", Region: "OR", Country: "US"}
+		if err := d.WriteAlone(t.Context(), func(tx *db.Tx) (err error) { e, err = h.cal.Create(tx, h.org, in); return err }); err != nil {
+			t.Fatal(err)
+		}
+		for in, found := range map[event.Venue]bool{
+			{Name: " Pier Hall ", City: "Portland ", Country: "US"}: true, {Name: "Pier Hall", City: "Portland", Region: "OR", Country: "US"}: true,
+			{Name: "Pier Hall", City: "Portland", Region: "ME", Country: "US"}: false, {Name: "Pier Hall", Country: "US"}: false,
+		} {
+			got, err := event.Named(d.Read(t.Context()), h.org, " Harbor Jazz", e.StartsAt, in)
+			if (got.No == e.No) != found || (err == nil) != found {
+				t.Errorf("Named in %+v = %d, %v; want it found: %t", in, got.No, err, found)
+			}
+		}
+	})
+}

@@ -33,6 +33,12 @@ type Input struct {
 	Notes        []string      // at most 20 of 200 characters
 }
 
+// Check tells what is wrong with what a listing would be made from, as far as that goes without its event: field errors, as [Stock.Create] has them.
+func (in Input) Check(now time.Time) error {
+	_, err := in.listing(event.Event{}, now)
+	return err
+}
+
 // Create makes a listing. It fails with event_not_found, event_cancelled (also for a completed event), seat_taken when another listing of
 // the event offers or has sold one of the seats, external_id_taken, and field errors.
 func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {

@@ -265,7 +265,7 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 				t.Errorf("OfOrg(%+v) = %s of %d, %v; want %s of %d", c.f, g, total, err, c.want, c.total)
 			}
 		}
-		for _, f := range []inventory.OrgFilter{{Sort: "colour"}, {Limit: 1001}, {Offset: -1}, {After: 1, Sort: inventory.ByPrice}} {
+		for _, f := range []inventory.OrgFilter{{Sort: "colour"}, {Limit: 1002}, {Offset: -1}, {After: 1, Sort: inventory.ByPrice}} {
 			if _, _, err := inventory.OfOrg(d.Read(t.Context()), house, f); !problem.Is(err, "validation_failed") {
 				t.Errorf("OfOrg(%+v) = %v, want validation_failed", f, err)
 			}

@@ -29,7 +29,7 @@ type OrgFilter struct {
 	Now          time.Time // the instant of asking, as in [Filter]
 	Sort         Sort
 	Desc         bool
-	Limit        int       // 1 to 1000; 50 when 0
+	Limit        int       // 1 to 1001, which is a page and one to see whether there are more; 50 when 0
 	Offset       int       // 0 or more
 	AfterUpdate  time.Time // with ByUpdated and After: when what the page begins behind was changed; zero for the beginning
 	After        int64     // only with ByNumber: the number that the page begins behind, before it when Desc; 0 for the beginning
@@ -54,8 +54,8 @@ func OfOrg(q db.Querier, org int64, f OrgFilter) (page []Listing, total int, err
 	if !ok {
 		return nil, 0, problem.Field("sort", "invalid", "Sort by created_at, updated_at, available or price.")
 	}
-	if f.Limit < 1 || f.Limit > 1000 || f.Offset < 0 || f.After != 0 && f.Sort != ByNumber && (f.Sort != ByUpdated || f.AfterUpdate.IsZero()) {
-		return nil, 0, problem.Field("limit", "out_of_range", "Ask for 1 to 1000 listings, from 0 on; after goes with the order of numbers only.")
+	if f.Limit < 1 || f.Limit > 1001 || f.Offset < 0 || f.After != 0 && f.Sort != ByNumber && (f.Sort != ByUpdated || f.AfterUpdate.IsZero()) {
+		return nil, 0, problem.Field("limit", "out_of_range", "Ask for 1 to 1001 listings, from 0 on; after goes with the order of numbers only.")
 	}
 	where, args := `WHERE l.org_id = $1`, []any{org}
 	and := func(condition string, values ...any) {

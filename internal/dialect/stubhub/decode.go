@@ -57,13 +57,21 @@ func (o *object) has(name string) bool {
 	return ok && string(raw) != "null"
 }
 
-// note takes over what a problem says of fields, with pointers that are the route's to translate; other errors are returned.
+// note takes over what a problem says of fields of which nothing was noted yet, with pointers that are the route's to translate; other errors are returned.
 func (o *object) note(err error) error {
 	p := problem.As(err)
 	if p == nil || len(p.Fields) == 0 {
 		return err
 	}
-	*o.faults = append(*o.faults, p.Fields...)
+	noted := map[string]bool{}
+	for _, f := range *o.faults {
+		noted[f.Pointer] = true
+	}
+	for _, f := range p.Fields {
+		if !noted[f.Pointer] {
+			*o.faults = append(*o.faults, f)
+		}
+	}
 	return nil
 }
 
@@ -143,9 +151,11 @@ func (o *object) money(name string) *price {
 	}
 	like := money.Currency("CLF") // of which amounts have the most digits
 	if currency != nil {
-		if like = money.Currency(*currency); !like.Valid() {
+		if c := money.Currency(*currency); c.Valid() {
+			like = c
+		} else {
 			m.fault("currency_code", "invalid", "Use a code of ISO 4217 such as EUR.")
-			return nil
+			currency = nil
 		}
 	}
 	if amount != nil {

@@ -213,11 +213,13 @@ func (d *Dialect) listing(ctx context.Context, t told, f *fact.Fact, e *endpoint
 	if env.Embedded.Venue, err = d.venue(ctx, f.Org, s.Event.VenueID); err != nil {
 		return env, err
 	}
+	if env.Barcodes = []listingBarcode{}; len(s.Ordinals) == 0 {
+		return env, nil // a listing may have a million places, and what it lacks is not among its barcodes
+	}
 	sets, err := d.lookups.Barcodes(ctx, f.Org, s.Number, s.Ordinals, f.At)
 	if err != nil {
 		return env, fmt.Errorf("look up barcodes: %w", err)
 	}
-	env.Barcodes = []listingBarcode{}
 	for _, b := range sets {
 		env.Barcodes = append(env.Barcodes, listingBarcode{b.Ordinal + 1, textOrNil(b.Seat), textOrNil(b.Row), barcodeStatus(b.Status), b.Hashes()})
 	}

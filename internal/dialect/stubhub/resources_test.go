@@ -225,6 +225,14 @@ func TestSaleBarcodesAreUploadedAndShown(t *testing.T) {
 		l := w.listing(w.event("Harbor Jazz", event.Published), inventory.ByBarcode, "7", "8")
 		o := w.sale(l, 2)
 		at := fmt.Sprintf("/v2/sales/%d", o.SaleNo)
+		// What has failed on the listing is shown, although nothing counts.
+		w.do(func(tx *db.Tx) error {
+			return w.stock.SetBarcodeRule(tx, w.org, l.EventID, inventory.BarcodeRule{Pattern: "[A-Z]+"})
+		})
+		w.must(200, "PATCH", fmt.Sprintf("/v2/sellerlistings/%d", l.No), map[string]any{"barcodes": codes("seat_ordinal", 1)})
+		if s := w.saleAt(o.SaleNo); len(s.Barcodes) != 1 || s.Barcodes[0].Status != "FailedValidation" {
+			t.Errorf("a sale of whose barcodes one has failed has %+v", s.Barcodes)
+		}
 		// All or nothing: the sale is not confirmed by a request whose barcodes are wrong.
 		f := read[fault](w.desk, w.must(400, "PATCH", at, map[string]any{"confirmed": true, "barcodes": []any{
 			map[string]any{"seat_ordinal": 3, "barcode_values": []string{"A"}}, map[string]any{"seat": "8", "barcode_values": []string{"a b"}},
@@ -249,7 +257,8 @@ func TestSalePatchNamesEveryFieldThatIsWrong(t *testing.T) {
 		o := w.sale(w.listing(w.event("Harbor Jazz", event.Published), inventory.ByTransfer, "7", "8"), 2)
 		f := read[fault](w.desk, w.must(400, "PATCH", fmt.Sprintf("/v2/sales/%d", o.SaleNo), map[string]any{
 			"confirmed": false, "eticket_ids": []int{1}, "tracking_number": "1", "seating": map[string]any{"section": "X"}, "in_hand_at": "soon", "colour": 1,
-			"mobile_provider": "AXS", "barcodes": []any{map[string]any{"barcode_values": []string{"A"}}},
+			"mobile_provider": "", "transfer_confirmation_number": strings.Repeat("x", 201),
+			"barcodes": []any{map[string]any{"barcode_values": []string{"A"}}, map[string]any{"seat_ordinal": 1, "barcode_values": []string{"a b"}}},
 		}))
 		var names []string
 		for name := range f.Errors {
@@ -257,7 +266,8 @@ func TestSalePatchNamesEveryFieldThatIsWrong(t *testing.T) {
 		}
 		slices.Sort(names)
 		want := []string{
-			"sale.barcodes.0.seat_ordinal", "sale.colour", "sale.confirmed", "sale.eticket_ids", "sale.in_hand_at", "sale.mobile_provider", "sale.seating", "sale.tracking_number",
+			"sale.barcodes.0.seat_ordinal", "sale.barcodes.1.barcode_values.0", "sale.colour", "sale.confirmed", "sale.eticket_ids", "sale.in_hand_at",
+			"sale.mobile_provider", "sale.seating", "sale.tracking_number", "sale.transfer_confirmation_number",
 		}
 		if diff := cmp.Diff(want, names); diff != "" || f.Code != "validation_failed" {
 			t.Errorf("code %s, fields -want +got:\n%s", f.Code, diff)
@@ -310,8 +320,17 @@ func TestSellerListingIsMadeReplacedChangedAndDeleted(t *testing.T) {
 
 		f := read[fault](w.desk, w.must(400, "POST", fmt.Sprintf("/v2/events/%d/sellerlistings", e.No), map[string]any{
 			"seating": map[string]any{"section": "A", "row": "1", "seat_from": "C", "seat_to": "F"}, "split_type": "Triples", "ticket_price": map[string]any{"amount": "x"},
+			"face_value": map[string]any{"amount": "x", "currency_code": "nope"}, "external_id": strings.Repeat("x", 201), "notes": strings.Repeat("x", 201),
+			"barcodes": []any{map[string]any{"seat": "C", "barcode_values": []string{"a b"}}},
 		}))
-		for _, name := range []string{"ticket_type", "number_of_tickets", "split_type", "seating.seat_to", "ticket_price.amount", "ticket_price.currency_code"} {
+		names := []string{
+			"ticket_type", "number_of_tickets", "split_type", "seating.seat_to", "ticket_price.amount", "ticket_price.currency_code", "face_value.amount",
+			"face_value.currency_code", "external_id", "notes.0", "barcodes.0.barcode_values.0",
+		}
+		if len(f.Errors) != len(names) {
+			t.Errorf("more is said than is wrong: %v", f.Errors)
+		}
+		for _, name := range names {
 			if f.Errors["seller_listing."+name] == nil {
 				t.Errorf("nothing is said of %s: %v", name, f.Errors)
 			}
@@ -335,6 +354,15 @@ func TestSellerListingIsMadeReplacedChangedAndDeleted(t *testing.T) {
 		v = read[view](w.desk, w.must(201, "POST", "/v2/sellerlistings", body))
 		if got := w.must(200, "GET", fmt.Sprintf("/catalog/events/%d", v.In.Event.ID), nil); !strings.Contains(string(got.raw), `"status":"Draft"`) {
 			t.Errorf("the event that was asked for is %s", got.raw)
+		}
+		for _, sort := range []string{"id", "-resource_version", "price"} {
+			pages, at := 0, "/v2/sellerlistings?page_size=1&sort="+sort
+			for ; at != "" && pages < 5; pages++ {
+				at = read[listed[view]](w.desk, w.must(200, "GET", at, nil)).Links["next"].Href
+			}
+			if pages != 2 {
+				t.Errorf("two listings by %s fill %d pages of one", sort, pages)
+			}
 		}
 	})
 }
@@ -454,6 +482,11 @@ func TestSalesAreListedOnceEachInEveryOrder(t *testing.T) {
 				if len(seen) != 6 {
 					t.Errorf("sorted by %s%s there are %d sales, want 6", sign, sort, len(seen))
 				}
+			}
+		}
+		for _, query := range []string{"page=4&page_size=2", "page=2000000000&page_size=1000", "page=4&page_size=2&sort=event_date"} {
+			if p := read[listed[saleView]](w.desk, w.must(200, "GET", "/v2/sales?"+query, nil)); p.Total != 6 || len(p.In.Items) != 0 || p.Links["next"].Href != "" {
+				t.Errorf("/v2/sales?%s has %d of %d: %v", query, len(p.In.Items), p.Total, p.Links)
 			}
 		}
 		w.must(400, "GET", "/v2/sales?sort=colour&page=0&updated_since=now", nil)

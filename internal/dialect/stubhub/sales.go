@@ -233,7 +233,7 @@ func (a *API) showSale(q db.Querier, org int64, s sold, now time.Time) (saleJSON
 	} else {
 		o := s.order
 		j.CreatedAt, j.NumberOfTickets, j.Seating, total = instant(o.CreatedAt), o.Quantity, seatingOf(o.Section, o.Row, o.Seats), o.Total
-		if o.Status.Live() && s.listing.Barcoded > 0 || o.IssueCause == order.CauseBarcodes {
+		if o.Status.Live() { // one query, also where the listing counts none: what failed is shown
 			units := o.Units()
 			sets, err := inventory.Barcodes(q, a.Keys, org, o.ListingNo, units, now)
 			if err != nil {
@@ -364,6 +364,17 @@ func (a *API) listSales(ctx context.Context, c *call, since time.Time, sorts ...
 		}
 		f.After, skip = &inventory.SaleKey{Key: at.UnixMicro(), No: no}, 0
 	}
+	if skip > 0 { // a page far behind the end loads nothing
+		first := f
+		first.Limit = 1
+		_, total, err := a.saleKeys(q, c.Org, first, now)
+		if err != nil {
+			return answer{}, err
+		}
+		if skip >= total {
+			return answer{body: newCollection[saleJSON](a, c.request, p, nil, total, "")}, nil
+		}
+	}
 	if f.Sort != inventory.SaleByEvent && f.Sort != inventory.SaleByListing {
 		f.Limit = skip + p.size + 1
 	}
@@ -490,7 +501,9 @@ type placeCodes struct {
 // placeCodes reads barcodes; nil where there are none.
 func (o *object) placeCodes(name string) []placeCodes {
 	var all []placeCodes
-	for _, b := range o.objects(name) {
+	list := o.objects(name)
+	whole := !o.faulty(name)
+	for _, b := range list {
 		one := placeCodes{ordinal: b.integer("seat_ordinal"), row: b.text("row"), seat: b.text("seat")}
 		b.take("status")
 		if values := b.texts("barcode_values"); values != nil {
@@ -501,6 +514,9 @@ func (o *object) placeCodes(name string) []placeCodes {
 		}
 		b.done()
 		all = append(all, one)
+	}
+	if !whole { // what is left would count wrongly
+		return nil
 	}
 	return all
 }
@@ -543,6 +559,20 @@ func uploadsOf(codes []placeCodes, seats []string, places int) ([]inventory.Barc
 	return uploads, barcodeNames(f.Err())
 }
 
+// codesAlone checks codes whose places cannot be told yet.
+func codesAlone(codes []placeCodes) error {
+	if codes == nil {
+		return nil
+	}
+	alone := make([]placeCodes, len(codes))
+	for i, b := range codes {
+		at := i + 1
+		alone[i] = placeCodes{ordinal: &at, values: b.values}
+	}
+	_, err := uploadsOf(alone, nil, len(alone))
+	return err
+}
+
 // barcodeNames gives the pointers of an upload's problems StubHub's names.
 func barcodeNames(err error) error {
 	p := problem.As(err)
@@ -577,12 +607,13 @@ func (a *API) saleChange(_ context.Context, c *call) (in saleInput, key string, 
 		}
 	}
 	number, provider := o.text("transfer_confirmation_number"), o.text("mobile_provider")
-	switch {
-	case number != nil && (!line(*number) || len(*number) > 200):
+	if number != nil && (!line(*number) || len(*number) > 200) {
 		o.fault("transfer_confirmation_number", "invalid", "Give 1 to 200 characters on one line.")
+	}
+	switch {
 	case provider != nil && (!line(*provider) || len(*provider) > 100):
 		o.fault("mobile_provider", "invalid", "Give 1 to 100 characters on one line.")
-	case number == nil && provider != nil:
+	case provider != nil && number == nil && !o.faulty("transfer_confirmation_number"):
 		o.fault("mobile_provider", "not_allowed", "A mobile_provider goes with a transfer_confirmation_number.")
 	case number != nil:
 		in.transfer = "Transfer confirmation number " + *number
@@ -600,6 +631,11 @@ func (a *API) saleChange(_ context.Context, c *call) (in saleInput, key string, 
 	o.not("E-tickets are not kept here; upload their barcodes instead.", "eticket_ids", "eticket_urls", "eticket_type", "change_paper_ticket_to_eticket")
 	o.not("Shipments are not kept here; move the order on through /api/v1/orders.", "tracking_number", "confirm_same_day_shipment")
 	o.not("What is sold keeps its seats; reject the sale if they are wrong.", "seating")
+	if len(*o.faults) > 0 {
+		if err := o.note(codesAlone(in.barcodes)); err != nil {
+			return in, "", err
+		}
+	}
 	return in, "", o.err()
 }
 

@@ -1,6 +1,7 @@
 package stubhub
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -220,7 +221,7 @@ func (a *API) sellerListings(ctx context.Context, c *call) (answer, error) {
 	now := a.Now()
 	f := inventory.OrgFilter{
 		EventNo: int64(in.number("event_id", 0)), UpdatedSince: in.instant("updated_since"), Live: in.values.Get("updated_since") == "", Now: now, Sort: listingSorts[p.sort], Desc: p.desc,
-		Limit: p.size, Offset: p.offset(),
+		Limit: p.size + 1, Offset: p.offset(),
 	}
 	if in.values.Get("requested_event_id") != "" {
 		in.fault("requested_event_id", "A requested event is an event here from the beginning; use event_id.")
@@ -241,7 +242,8 @@ func (a *API) sellerListings(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	next := ""
-	if n := len(page); n == p.size && (p.cursor != nil || p.offset()+n < total) {
+	if n := p.size; len(page) > n {
+		page = page[:n]
 		next = byNumber
 		if p.sort == "id" || p.sort == "resource_version" {
 			next = p.next(page[n-1].UpdatedAt, page[n-1].No)
@@ -286,7 +288,8 @@ func (o *object) listingInput(isNew bool) (in listingInput) {
 		}
 	}
 	count := o.integer("number_of_tickets")
-	in.p.Free = count                                                                                    // StubHub counts what is for sale
+	// StubHub counts what is for sale.
+	in.p.Free = count
 	if p, proceeds := o.money("ticket_price"), o.money("ticket_proceeds"); p != nil || proceeds != nil { // there are no fees between the two
 		if p != nil && proceeds != nil && *p != *proceeds {
 			o.fault("ticket_proceeds", "mismatch", "What the seller receives is the ticket_price here; give one of the two.")
@@ -405,6 +408,49 @@ func (in *listingInput) input() {
 	v.DeliveryKind, v.InHandAt, v.FaceValue, v.Notes, v.Status, v.ExternalID = or(p.DeliveryKind), or(p.InHandAt), or(p.FaceValue), or(p.Notes), or(p.Status), or(p.ExternalID)
 }
 
+// checked is all that is wrong with the body.
+func (a *API) checked(o *object, in *listingInput, isNew bool) error {
+	in.input()
+	if err := in.check(o, isNew, a.Now()); err != nil {
+		return err
+	}
+	return o.err()
+}
+
+// check notes what the trade would refuse of the input whatever event or listing it is for. What the body does not say, or says wrongly, it does not judge.
+func (in *listingInput) check(o *object, isNew bool, now time.Time) error {
+	v := in.in
+	v.Section, v.Row, v.Quantity = cmp.Or(v.Section, "-"), cmp.Or(v.Row, "-"), max(v.Quantity, 1)
+	if in.p.Section != nil {
+		v.Section = *in.p.Section
+	}
+	if in.p.Row != nil {
+		v.Row = *in.p.Row
+	}
+	if isNew && in.p.Free != nil {
+		v.Quantity = *in.p.Free
+	}
+	if len(v.Seats) > 0 {
+		v.Quantity = len(v.Seats)
+	}
+	if in.p.Price == nil {
+		v.Price, v.Currency = "1", cmp.Or(in.face, "EUR")
+	}
+	if err := o.note(v.Check(now)); err != nil {
+		return err
+	}
+	switch {
+	case in.barcodes == nil || o.faulty("barcodes"):
+		return nil
+	case isNew && in.p.Free != nil && !o.faulty("seating"):
+		_, err := uploadsOf(in.barcodes, v.Seats, v.Quantity)
+		return o.note(err)
+	case len(*o.faults) > 0: // or else its places are told with them
+		return o.note(codesAlone(in.barcodes))
+	}
+	return nil
+}
+
 func or[T any](p *T) (v T) {
 	if p != nil {
 		v = *p
@@ -423,8 +469,7 @@ func (a *API) newListing(_ context.Context, c *call) (in listingInput, key strin
 	}
 	in = o.listingInput(true)
 	in.eventNo = no
-	in.input()
-	return in, "", o.err()
+	return in, "", a.checked(o, &in, true)
 }
 
 func (a *API) requestedListing(_ context.Context, c *call) (in listingInput, key string, err error) {
@@ -468,14 +513,13 @@ func (a *API) requestedListing(_ context.Context, c *call) (in listingInput, key
 		}
 		n.done()
 	}
-	in.input()
-	return in, "", o.err()
+	return in, "", a.checked(o, &in, true)
 }
 
-// faulty tells whether something was noted of a member.
+// faulty tells whether something was noted of a member, or of what is in it.
 func (o *object) faulty(name string) bool {
 	for _, f := range *o.faults {
-		if f.Pointer == o.at+"/"+name {
+		if f.Pointer == o.at+"/"+name || strings.HasPrefix(f.Pointer, o.at+"/"+name+"/") {
 			return true
 		}
 	}
@@ -571,7 +615,7 @@ func (a *API) listingChange(_ context.Context, c *call) (in listingInput, key st
 		return in, "", err
 	}
 	in = o.listingInput(false)
-	return in, "", o.err()
+	return in, "", a.checked(o, &in, false)
 }
 
 func (a *API) changeListing(tx *db.Tx, c *call, in listingInput) (answer, error) {
