@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +91,74 @@ func TestListingsOfTheSameNameSurviveTheMigration(t *testing.T) {
 			if got := strings.Join(keyed, " "); got != "1 5" || err != nil {
 				t.Errorf("the external id names the listings %s, %v; want the newest that is not at its end, 1, and the other organisation's, 5", got, err)
 			}
+		})
+	}
+}
+
+// TestSalesAreNumberedByTheMigration: orders and the holds that they were have one number in common, others have others, new ones come behind; and a program that
+// knows nothing of sales can go on for a while.
+func TestSalesAreNumberedByTheMigration(t *testing.T) {
+	t.Parallel()
+	for engine, c := range unmigrated(t) {
+		t.Run(engine, func(t *testing.T) {
+			d := open(t, c)
+			if err := d.MigrateTo(t.Context(), 24); err != nil {
+				t.Fatal(err)
+			}
+			add := func(orders []int64, holds map[int64]any) {
+				t.Helper()
+				mustWrite(t, d, func(tx *db.Tx) error {
+					for _, no := range orders {
+						if _, err := tx.Exec(`INSERT INTO orders (order_no, org_id, number, event_no, event_id, event_name, event_starts_at, event_timezone, event_venue,
+								event_location, listing_no, listing_id, section, row_name, units, quantity, currency, unit_price, total, captured, refunded, payment_provider,
+								payment_reference, status, previous_status, transfer_method, version, created_at, updated_at)
+							VALUES ($1, 1, $2, 1, 'E', 'E', 0, 'UTC', '', '', 1, 'L', 'A', '1', '[0]', 1, 'EUR', 100, 100, 100, 0, '', '', 'confirmed', '', '', 1, 0, 0)`,
+							no, fmt.Sprint("TIC-", no)); err != nil {
+							return err
+						}
+					}
+					for no, order := range holds {
+						status, ended := "expired", int64(1)
+						if order != nil {
+							status = "converted"
+						}
+						if _, err := tx.Exec(`INSERT INTO holds (hold_no, org_id, id, event_no, event_id, listing_no, listing_id, section, row_name, units, quantity, price,
+								currency, holder, status, extended, order_no, created_at, expires_at, ended_at)
+							VALUES ($1, 1, $2, 1, 'E', 1, 'L', 'A', '1', '[0]', 1, 100, 'EUR', '', $3, FALSE, $4, 0, 1, $5)`, no, fmt.Sprint("hold_", no), status, order, ended); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			add([]int64{400, 500, 600}, map[int64]any{1: nil, 2: int64(500), 3: nil})
+			if err := d.Migrate(t.Context()); err != nil {
+				t.Fatalf("Migrate: %v", err)
+			}
+			add([]int64{700, 800}, map[int64]any{7: nil, 8: int64(800)}) // as the older program does
+			numbers := func(sql string) (all []int64) {
+				t.Helper()
+				all, err := db.All(d.Read(t.Context()), db.Value[int64], sql)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return all
+			}
+			orders := numbers(`SELECT COALESCE(sale_no, 0) FROM orders ORDER BY order_no`)
+			holds := numbers(`SELECT COALESCE(sale_no, 0) FROM holds ORDER BY hold_no`)
+			if want := []int64{1, 2, 3, 0, 0}; !slices.Equal(orders, want) {
+				t.Errorf("orders are the sales %d, want %d", orders, want)
+			}
+			if want := []int64{4, 2, 5, 0, 0}; !slices.Equal(holds, want) {
+				t.Errorf("holds are the sales %d, want %d", holds, want)
+			}
+			mustWrite(t, d, func(tx *db.Tx) error {
+				n, err := tx.Serial("sales")
+				if n != 6 {
+					t.Errorf("the next sale is %d, want 6", n)
+				}
+				return err
+			})
 		})
 	}
 }

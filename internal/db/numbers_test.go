@@ -158,6 +158,33 @@ func TestSerialsAreSmallAndNobodyElses(t *testing.T) {
 	}
 }
 
+// TestSerialsEndWithTheLastOf31Bits: whoever wants more is refused, and nobody else with them.
+func TestSerialsEndWithTheLastOf31Bits(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		next := `UPDATE counters SET value = $1 WHERE name = 'sales'`
+		if d.Engine() == db.PostgreSQL {
+			next = `SELECT setval('serial_sales', $1, false)`
+		}
+		const last = 1<<31 - 1
+		mustWrite(t, d, func(tx *db.Tx) error { _, err := tx.Exec(next, int64(last-2)); return err })
+		draw := func() (n int64, err error) {
+			err = d.Write(t.Context(), "", func(tx *db.Tx) (err error) { n, err = tx.Serial("sales"); return err })
+			return n, err
+		}
+		for want := int64(last - 2); want <= last; want++ {
+			if n, err := draw(); n != want || err != nil {
+				t.Fatalf("Serial = %d, %v; want %d", n, err, want)
+			}
+		}
+		for range 300 { // more than what is drawn at once
+			if n, err := draw(); err == nil {
+				t.Fatalf("Serial behind the last = %d", n)
+			}
+		}
+		mustWrite(t, d, func(tx *db.Tx) error { _, err := tx.Numbers(1); return err })
+	})
+}
+
 func TestSerialsOfNoSequenceAreAnError(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		err := d.Write(t.Context(), "", func(tx *db.Tx) error {

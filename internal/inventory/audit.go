@@ -234,3 +234,15 @@ func Sold(q db.Querier) (map[int64]int, error) {
 	}, `SELECT listing_no, sold FROM listings WHERE sold > 0`)
 	return sold, err
 }
+
+// HeldSales returns of each sale that was held the number of the order that it became, 0 for none, for audits of others.
+func HeldSales(q db.Querier) (map[int64]int64, error) {
+	sales := map[int64]int64{}
+	_, err := db.All(q, func(r db.Rows) (struct{}, error) {
+		var sale, order int64
+		err := r.Scan(&sale, &order)
+		sales[sale] = order
+		return struct{}{}, err
+	}, `SELECT sale_no, COALESCE(order_no, 0) FROM holds WHERE sale_no IS NOT NULL`)
+	return sales, err
+}

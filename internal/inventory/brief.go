@@ -51,19 +51,24 @@ func SaleOf(no int64, ev event.Event, l Listing, units []int) Sale {
 	return s
 }
 
-// Sale is the view of the sale that the picked units become. no is its number, 0 for that of the hold that has them.
+// SaleNo is the number of the hold that has the picked units already; 0 where there is none, or it has none.
+func (p *Pick) SaleNo() int64 {
+	if p.hold == nil {
+		return 0
+	}
+	return p.hold.SaleNo
+}
+
+// Sale is the view of the sale that the picked units become.
 func (p *Pick) Sale(no int64, ev event.Event) Sale {
 	l := p.Listing
 	if p.hold != nil {
-		return SaleOf(p.hold.SaleNo, ev, l, p.Ordinals)
+		return SaleOf(no, ev, l, p.Ordinals)
 	}
 	s := SaleOf(no, ev, l, p.Ordinals)
 	s.Left = max(s.Left-len(p.Ordinals), 0)
 	return s
 }
-
-// Held tells whether the picked units were kept by a hold.
-func (p *Pick) Held() bool { return p.hold != nil }
 
 // shown is an instant as facts show it; nil for none.
 func shown(t time.Time) *fact.Instant {

@@ -36,7 +36,7 @@ func (h *Hold) insert(tx *db.Tx, org int64) error {
 }
 
 const selectHold = `SELECT h.hold_no, h.id, h.event_no, h.event_id, h.listing_no, h.listing_id, h.type_id, h.section, h.row_name, h.seats, h.units, h.quantity,
-	h.price, h.currency, h.holder, h.status, h.extended, h.order_no, h.created_at, h.expires_at, h.ended_at, h.sale_no FROM holds h `
+	h.price, h.currency, h.holder, h.status, h.extended, h.order_no, h.created_at, h.expires_at, h.ended_at, COALESCE(h.sale_no, 0) FROM holds h `
 
 func scanHold(r db.Rows) (Hold, error) {
 	var h Hold

@@ -44,6 +44,7 @@ func SaleKeys(q db.Querier, org int64, f SaleFilter, table, where, no string, co
 	if !ok {
 		return nil, 0, fmt.Errorf("sales are not sorted by %q", f.Sort)
 	}
+	where += ` AND ` + no + ` IS NOT NULL` // an older program's rows have none
 	args := []any{org}
 	if !f.UpdatedSince.IsZero() {
 		args = append(args, f.UpdatedSince.UnixMicro())

@@ -17,24 +17,53 @@ func Audit(q db.Querier) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit orders: %w", err)
 	}
-	// The two sides of the stock are read one after the other, so a sale may come between: only what differs twice in the same way counts.
-	first, err := auditStock(q)
-	if err != nil {
-		return nil, fmt.Errorf("audit stock of orders: %w", err)
-	}
-	if len(first) == 0 {
-		return all, nil
-	}
-	again, err := auditStock(q)
-	if err != nil {
-		return nil, fmt.Errorf("audit stock of orders: %w", err)
-	}
-	for _, sentence := range first {
-		if slices.Contains(again, sentence) {
-			all = append(all, sentence)
+	for _, check := range []func(db.Querier) ([]string, error){auditStock, auditSales} {
+		found, err := twice(q, check)
+		if err != nil {
+			return nil, fmt.Errorf("audit stock and sales of orders: %w", err)
 		}
+		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// twice runs a check whose two sides are read one after the other, so that a sale may come between: only what differs twice in the same way counts.
+func twice(q db.Querier, check func(db.Querier) ([]string, error)) ([]string, error) {
+	first, err := check(q)
+	if err != nil || len(first) == 0 {
+		return nil, err
+	}
+	again, err := check(q)
+	return slices.DeleteFunc(first, func(sentence string) bool { return !slices.Contains(again, sentence) }), err
+}
+
+// auditSales makes sure that an order and the hold that it was are one sale, and that nothing else shares its number. An index sees to it that no two orders
+// and no two holds do. What older programs wrote has no number.
+func auditSales(q db.Querier) ([]string, error) {
+	holds, err := inventory.HeldSales(q)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	without := map[int64]bool{}
+	_, err = db.All(q, func(r db.Rows) (struct{}, error) {
+		var no, sale int64
+		err := r.Scan(&no, &sale)
+		if was, held := holds[sale]; held && was != no {
+			all = append(all, fmt.Sprintf("Order %s and a hold that did not become it are both sale %d.", IDOf(no), sale))
+		}
+		delete(holds, sale)
+		if sale == 0 {
+			without[no] = true
+		}
+		return struct{}{}, err
+	}, `SELECT order_no, COALESCE(sale_no, 0) FROM orders`)
+	for _, sale := range slices.Sorted(maps.Keys(holds)) {
+		if no := holds[sale]; no != 0 && !without[no] {
+			all = append(all, fmt.Sprintf("The hold that is sale %d has become order %s, which is another sale.", sale, IDOf(no)))
+		}
+	}
+	return all, err
 }
 
 // auditOrders looks at each order by itself.

@@ -90,8 +90,8 @@ func (b *Book) Place(tx *db.Tx, org int64, in Input) (Order, *fact.Fact, error) 
 
 // saleOf is the seller's view of the order: a hold's, or a new one.
 func saleOf(tx *db.Tx, ev event.Event, p *inventory.Pick) (inventory.Sale, error) {
-	if p.Held() {
-		return p.Sale(0, ev), nil
+	if no := p.SaleNo(); no != 0 {
+		return p.Sale(no, ev), nil
 	}
 	no, err := tx.Serial(inventory.Sales)
 	if err != nil {

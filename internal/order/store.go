@@ -30,7 +30,7 @@ func NoOf(o id.Order) (int64, bool) {
 const selectOrder = `SELECT o.order_no, o.number, o.event_no, o.event_id, o.event_name, o.event_starts_at, o.event_timezone, o.event_venue,
 		o.event_location, o.listing_no, o.listing_id, o.section, o.row_name, o.seats, o.units, o.quantity, o.currency, o.unit_price, o.total,
 		o.captured, o.refunded, o.payment_provider, o.payment_reference, o.status, o.previous_status, o.transfer_method, o.version,
-		o.created_at, o.updated_at, o.cause, o.barcoded, o.sale_no, o.sale, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
+		o.created_at, o.updated_at, o.cause, o.barcoded, COALESCE(o.sale_no, 0), o.sale, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
 	FROM orders o JOIN order_people p ON p.order_no = o.order_no `
 
 func scan(r db.Rows) (Order, error) {
