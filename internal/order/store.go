@@ -65,6 +65,7 @@ func (o *Order) completeSale() {
 	s := &o.Sale
 	s.ID, s.Units = o.SaleNo, o.units
 	if s.ListingNumber == 0 {
+		s.ListedAt = fact.Instant(o.CreatedAt) // not later than that
 		s.ListingNumber = o.ListingNo
 		s.Event = inventory.EventBrief{Number: o.EventNo, Name: o.EventName, StartsAt: fact.Instant(o.EventDate), DateConfirmed: true}
 	}
