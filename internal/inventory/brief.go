@@ -33,7 +33,7 @@ func BriefOf(ev event.Event) EventBrief {
 // Sale is the seller's view of a hold or an order: the number by which partners know it, and what its event and listing said. An order keeps what they said when
 // it was placed.
 type Sale struct {
-	ID            int64        `json:"id"` // 1 and growing; a hold's is its order's too
+	ID            int64        `json:"id"` // from 1, not in order of time; a hold's is its order's too
 	Event         EventBrief   `json:"event"`
 	ListingNumber int64        `json:"listingNumber"`
 	ListedAt      fact.Instant `json:"listedAt"`

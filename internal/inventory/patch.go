@@ -23,7 +23,7 @@ type Patch struct {
 	Status     *Status // Active, Paused or Withdrawn
 
 	DeliveryKind *DeliveryKind
-	InHandAt     *time.Time // zero for none; otherwise in the future where it changes, like the others
+	InHandAt     *time.Time // zero for none; it may have passed
 	DeliverBy    *time.Time // later, or none, makes what could not be delivered deliverable
 	ExpiresAt    *time.Time
 	FaceValue    *money.Decimal // empty for none
