@@ -226,10 +226,13 @@ func (w *world) got(t *rapid.T, o *offer, n int, err error) bool {
 	return true
 }
 
-// drop forgets a hold whose units are free again.
+// drop forgets a hold whose units are free again. Of a listing that has ended nobody can sell them any more, so their codes go with it.
 func (w *world) drop(k *kept) {
 	for _, ordinal := range k.units {
 		delete(k.offer.taken, ordinal)
+	}
+	if k.offer.ended() {
+		k.offer.uncode(func(ordinal int) bool { return slices.Contains(k.units, ordinal) })
 	}
 	w.holds = slices.DeleteFunc(w.holds, func(o *kept) bool { return o == k })
 }
@@ -379,9 +382,10 @@ func (w *world) total(t *rapid.T) {
 
 func (o *offer) ended() bool { return o.status == inventory.Withdrawn || o.status == inventory.Expired }
 
-// settled has holds whose time is up expire, and writes down first what the listing's dates have brought about: a change would tell of both edges.
+// settled has holds whose time is up expire, and writes down first what the listing's dates have brought about: each may be an edge of its own.
 func (w *world) settled(t *rapid.T, o *offer) {
 	w.sweep(t)
+	w.agree(t)
 	if o.over || o.late() != o.written {
 		w.lapse(t)
 		w.agree(t)
