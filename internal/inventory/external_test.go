@@ -275,3 +275,60 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 		}
 	})
 }
+
+func (s *store) deleteEvent(e id.Event) error {
+	return s.db.Write(s.t.Context(), "", func(tx *db.Tx) error { return s.cal.Delete(tx, house, e, 0) })
+}
+
+// With its event, a listing gives its external id back, its dates have no effect any more, and its barcodes may be had by others.
+func TestADeletedEventClosesItsListings(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		e := s.event("E")
+		plain := s.mustCreate(inventory.Input{Quantity: 2, ExternalID: "x", DeliveryKind: inventory.ByBarcode, DeliverBy: ahead(1), ExpiresAt: ahead(2)})
+		late := s.mustCreate(inventory.Input{Quantity: 1, Section: "102", Row: "A", ExternalID: "y", ExpiresAt: ahead(2)})
+		draft := s.mustCreate(inventory.Input{Quantity: 1, Section: "103", Row: "A", Status: inventory.Draft, ExpiresAt: ahead(2)})
+		s.mustUpload(plain, of("one", "two"))
+		var adult inventory.TicketType
+		s.write(t, func(tx *db.Tx) (err error) {
+			adult, err = s.stock.CreateType(tx, house, inventory.TypeInput{Event: "E", Name: "Adult", Price: "10", Quantity: 5})
+			return err
+		})
+		h, err := s.hold(inventory.HoldInput{Event: "E", Want: inventory.Want{Listing: plain.ID, Quantity: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.deleteEvent("E"); !problem.Is(err, "event_has_orders") {
+			t.Fatalf("Delete while something is held = %v, want event_has_orders", err)
+		}
+		if _, err := s.releaseHold(h); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, late.ID, "expires_at")
+		s.log.kinds()
+		if err := s.deleteEvent("E"); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+		s.hears("listing.changed listing.changed listing.changed listing.changed event.deleted")
+		for l, want := range map[id.Listing]inventory.Status{
+			plain.ID: inventory.Withdrawn, late.ID: inventory.Expired, draft.ID: inventory.Withdrawn, adult.Listing.ID: inventory.Withdrawn,
+		} {
+			if got := s.byID(t, l); got.Status != want || got.Barcoded != 0 {
+				t.Errorf("%s is %s with %d barcodes, want %s with none", got.Section, got.Status, got.Barcoded, want)
+			}
+		}
+		if due, err := inventory.Overdue(d.Read(t.Context()), ahead(30), 100); len(due) != 0 || err != nil {
+			t.Errorf("Overdue = %v, %v; want nothing of a deleted event", due, err)
+		}
+		if free := s.free(t, e); free != 0 {
+			t.Errorf("%d units of the deleted event are for sale", free)
+		}
+		s.audit(t)
+		s.event("E")
+		for _, name := range []string{"x", "y"} {
+			if _, created, err := s.replace(name, inventory.Input{Event: "E", Section: name, Row: "A", Quantity: 1}); !created || err != nil {
+				t.Errorf("the external id %s again: made %v, %v", name, created, err)
+			}
+		}
+	})
+}
