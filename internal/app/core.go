@@ -165,7 +165,7 @@ func (c *Core) open(ctx context.Context) error {
 	}
 	c.Subscriptions = endpoint.NewSubscriptions(c.DB, c.Endpoints)
 	settings := delivery.Config{
-		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
+		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Keys: c.Keys, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
 	}
 	if c.Delivery != nil {
 		c.Delivery(&settings)
