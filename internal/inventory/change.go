@@ -36,7 +36,7 @@ type Input struct {
 
 // Check tells what is wrong with what a listing would be made from, as far as that goes without its event: field errors, as [Stock.Create] has them.
 func (in Input) Check(now time.Time) error {
-	_, err := in.listing(event.Event{}, now)
+	_, err := in.listing(event.Event{}, Listing{}, now)
 	return err
 }
 
@@ -50,7 +50,7 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	l, err := in.listing(ev, tx.Now())
+	l, err := in.listing(ev, Listing{}, tx.Now())
 	if err != nil {
 		return Listing{}, err
 	}
@@ -77,8 +77,8 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	return l, s.tell(tx, org, l, nil)
 }
 
-// listing checks the input and makes the listing that it describes.
-func (in Input) listing(ev event.Event, now time.Time) (Listing, error) {
+// listing checks the input and makes the listing that it describes. before is what it takes the place of: its dates may have passed, new ones may not.
+func (in Input) listing(ev event.Event, before Listing, now time.Time) (Listing, error) {
 	l := Listing{
 		EventNo: ev.No, EventID: ev.ID, ExternalID: in.ExternalID, Section: in.Section, Row: in.Row, Seats: noneIfEmpty(in.Seats), Total: in.Quantity,
 		SplitRule: cmp.Or(in.SplitRule, Any), Status: cmp.Or(in.Status, Active), DeliveryKind: cmp.Or(in.DeliveryKind, ByTransfer), InHandAt: in.InHandAt,
@@ -89,7 +89,7 @@ func (in Input) listing(ev event.Event, now time.Time) (Listing, error) {
 	l.Price = price(&f, in.Price, currency)
 	l.FaceValue = faceOf(&f, in.FaceValue, currency)
 	l.check(&f, "/quantity")
-	l.checkDelivery(&f, Listing{}, now)
+	l.checkDelivery(&f, before, now)
 	if l.Status != Draft && l.Status != Active && l.Status != Paused {
 		f.Add("/status", "invalid", "A new listing is active, paused or draft.")
 	}

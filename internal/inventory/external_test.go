@@ -225,7 +225,7 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 		s := open(t, d)
 		s.event("E")
 		f := s.event("F")
-		a := s.mustCreate(inventory.Input{Section: "a", Row: "1", Quantity: 5, Price: "30"})
+		a := s.mustCreate(inventory.Input{Section: "a", Row: "1", Quantity: 5, Price: "30", ExpiresAt: ahead(2)})
 		b := s.mustCreate(inventory.Input{Event: "F", Section: "b", Row: "1", Quantity: 7, Price: "20"})
 		s.mustCreate(inventory.Input{Section: "c", Row: "1", Quantity: 9, Price: "10", Status: inventory.Paused})
 		gone := s.mustCreate(inventory.Input{Event: "F", Section: "d", Row: "1", Quantity: 1, Price: "40"})
@@ -255,6 +255,9 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 			{inventory.OrgFilter{Sort: inventory.ByPrice}, "c b a d", 4},
 			{inventory.OrgFilter{Sort: inventory.ByAvailable}, "c d a b", 4},
 			{inventory.OrgFilter{Sort: inventory.ByAvailable, Desc: true, Now: time.Now()}, "b a d c", 4},
+			{inventory.OrgFilter{Live: true, Limit: 1, Now: ahead(2)}, "b", 2}, // a has expired by then, and pages are cut without it
+			{inventory.OrgFilter{Live: true, Sort: inventory.ByAvailable, Desc: true, Now: ahead(2)}, "b c", 2},
+			{inventory.OrgFilter{Sort: inventory.ByAvailable, Desc: true, Now: ahead(2)}, "b d c a", 4},
 		} {
 			page, total, err := inventory.OfOrg(d.Read(t.Context()), house, c.f)
 			var got []string
@@ -330,5 +333,32 @@ func TestADeletedEventClosesItsListings(t *testing.T) {
 				t.Errorf("the external id %s again: made %v, %v", name, created, err)
 			}
 		}
+	})
+}
+
+// What a listing says already may have passed; only what is new must lie ahead.
+func TestReplacingAListingWithWhatItSaysChangesNothingWhenItsDateHasPassed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		s.event("E")
+		in := inventory.Input{Event: "E", Quantity: 2, DeliveryKind: inventory.ByBarcode, DeliverBy: ahead(1)}
+		l, _, err := s.replace("x", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, l.ID, "deliver_by")
+		in.DeliverBy = s.byID(t, l.ID).DeliverBy
+		again, created, err := s.replace("x", in)
+		if err != nil || created || again.ID != l.ID || again.Deliverability != inventory.Undeliverable {
+			t.Errorf("Replace = %s %s, made %v, %v; want the listing that cannot be delivered", again.ID, again.Deliverability, created, err)
+		}
+		if same, _, err := s.replace("x", in); err != nil || same.Version != again.Version {
+			t.Errorf("Replace once more = version %d, %v; want %d", same.Version, err, again.Version)
+		}
+		in.DeliverBy = in.DeliverBy.Add(-time.Second)
+		if _, _, err := s.replace("x", in); pointers(err) != "/deliverBy" {
+			t.Errorf("Replace with another date that has passed = %v, want that it is refused", err)
+		}
+		s.audit(t)
 	})
 }
