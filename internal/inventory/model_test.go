@@ -226,8 +226,11 @@ func (w *world) got(t *rapid.T, o *offer, n int, err error) bool {
 	return true
 }
 
-// drop forgets a hold whose units are free again.
+// drop forgets a hold whose units are free again: of an offer at its end nobody's any more.
 func (w *world) drop(k *kept) {
+	if k.offer.ended() {
+		k.offer.uncode(func(ordinal int) bool { return slices.Contains(k.units, ordinal) })
+	}
 	for _, ordinal := range k.units {
 		delete(k.offer.taken, ordinal)
 	}
