@@ -7,7 +7,9 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/app"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/gate"
+	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
@@ -146,6 +148,27 @@ func TestAuditWhileOrdersComeInIsClean(t *testing.T) {
 			if err != nil || len(a.Differences) > 0 {
 				t.Errorf("Audit = %v, %v, want nothing that differs", a.Differences, err)
 			}
+		}
+	})
+}
+
+func TestADeletedEventLeavesNothingListed(t *testing.T) {
+	each(t, func(t *testing.T, c app.Config) {
+		core := open(t, c)
+		o := newOrg(t, core, "hall")
+		for range 2 { // the second time, the external id is free again
+			write(t, core, func(tx *db.Tx) error {
+				e, err := core.Events.Create(tx, o.No, event.Input{ID: "e", Name: "Night", StartLocal: "2090-01-01T20:00:00"})
+				if err != nil {
+					return err
+				}
+				_, err = core.Stock.Create(tx, o.No, inventory.Input{Event: e.ID, ExternalID: "x", Section: "A", Row: "1", Quantity: 10, Price: "20.00"})
+				return err
+			})
+			write(t, core, func(tx *db.Tx) error { return core.Events.Delete(tx, o.No, "e", 0) })
+		}
+		if a, err := core.Audit(t.Context()); err != nil || len(a.Differences) != 0 {
+			t.Errorf("Audit = %v, %v", a.Differences, err)
 		}
 	})
 }

@@ -165,7 +165,7 @@ func (c *Core) open(ctx context.Context) error {
 	}
 	c.Subscriptions = endpoint.NewSubscriptions(c.DB, c.Endpoints)
 	settings := delivery.Config{
-		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
+		DB: c.DB, Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Keys: c.Keys, Dialects: dialects, Client: c.Client, NodeName: c.node, Log: c.Log,
 	}
 	if c.Delivery != nil {
 		c.Delivery(&settings)
@@ -179,6 +179,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
 	c.Events = event.New(c.Ledger, bespoken)
 	c.Stock = inventory.New(c.Ledger, c.Keys)
+	c.Events.OnDelete(c.Stock.CloseEvent)
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)

@@ -127,7 +127,7 @@ func (e *erasure) mark(ctx context.Context, some []ledger.Match) error {
 
 // traces blanks what deliveries have kept.
 func (e *erasure) traces(ctx context.Context) error {
-	n, err := delivery.EraseTraces(ctx, e.DB, e.org, e.address, e.found)
+	n, err := delivery.EraseTraces(ctx, e.DB, e.Keys, e.org, e.address, e.found)
 	e.done.Traces += n
 	return err
 }

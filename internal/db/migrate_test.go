@@ -163,6 +163,56 @@ func TestSalesAreNumberedByTheMigration(t *testing.T) {
 	}
 }
 
+// TestTheMigrationClosesWhatIsListedForDeletedEvents: 0031 has listings of such events come to their end, as deleting one does now.
+func TestTheMigrationClosesWhatIsListedForDeletedEvents(t *testing.T) {
+	t.Parallel()
+	for engine, c := range unmigrated(t) {
+		t.Run(engine, func(t *testing.T) {
+			d := open(t, c)
+			if err := d.MigrateTo(t.Context(), 29); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, d, func(tx *db.Tx) error {
+				for no, status := range []string{"published", "deleted"} {
+					for _, sql := range []string{
+						`INSERT INTO events (event_no, org_id, id, name, description, category, url, online, start_local, end_local, timezone, all_day, starts_at, ends_at, currency,
+							status, version, created_at, updated_at) VALUES ($1, 1, $2, 'E', '', '', '', FALSE, '', '', 'UTC', FALSE, 0, 0, 'EUR', $2, 1, 0, 7)`,
+						`INSERT INTO listings (listing_no, org_id, id, event_no, event_id, external_id, external_key, section, row_name, quantity, held, sold, high_water, price, currency,
+							split_rule, status, version, created_at, updated_at, due_at, barcoded)
+							VALUES ($1, 1, $2, $1, $2, $2, $2, 'A', '1', 3, 0, 0, 0, 100, 'EUR', 'any', 'active', 1, 0, 0, 5, 1)`,
+						`INSERT INTO pools (event_no, org_id, capacity, held, sold, blocked, exhausted) VALUES ($1, 1, 3, 0, 0, 0, $2 = '')`,
+						`INSERT INTO barcode_sets (set_no, org_id, event_no, listing_no, ordinal, row_name, seat, status, n, sealed, received_at)
+							VALUES ($1, 1, $1, $1, 0, $2, '', 'received', 1, '', 0)`,
+						`INSERT INTO barcode_values (event_no, digest, org_id, listing_no, ordinal, set_no) VALUES ($1, $2, 1, $1, 0, $1)`,
+					} {
+						if _, err := tx.Exec(sql, int64(no+1), status); err != nil {
+							return fmt.Errorf("%w in %s", err, sql)
+						}
+					}
+				}
+				return nil
+			})
+			if err := d.Migrate(t.Context()); err != nil {
+				t.Fatalf("Migrate: %v", err)
+			}
+			got, err := db.All(d.Read(t.Context()), func(r db.Rows) (string, error) {
+				var listing, status string
+				var keyed, due bool
+				var numbers [6]int
+				err := r.Scan(&listing, &status, &keyed, &due, &numbers[0], &numbers[1], &numbers[2], &numbers[3], &numbers[4], &numbers[5])
+				return fmt.Sprint(listing, " ", status, " ", keyed, " ", due, " ", numbers), err
+			}, `SELECT l.id, l.status, l.external_key IS NOT NULL, l.due_at IS NOT NULL, l.version, l.barcoded, p.capacity, p.blocked,
+					(SELECT count(*) FROM barcode_values v WHERE v.listing_no = l.listing_no),
+					(SELECT count(*) FROM barcode_sets b WHERE b.listing_no = l.listing_no AND b.replaced_at IS NULL)
+				FROM listings l JOIN pools p ON p.event_no = l.event_no ORDER BY l.listing_no`)
+			want := []string{"published active true true [1 1 3 0 1 1]", "deleted withdrawn false false [2 0 0 0 0 0]"}
+			if !slices.Equal(got, want) || err != nil {
+				t.Errorf("listings (status, key, date, version, barcodes, capacity, blocked, values, sets) are\n%s, %v, want\n%s", strings.Join(got, "\n"), err, strings.Join(want, "\n"))
+			}
+		})
+	}
+}
+
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

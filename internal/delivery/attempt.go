@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
 )
@@ -50,6 +49,9 @@ func (e *Engine) attempt(l *lane, it *item, s settings) {
 		return
 	}
 	e.judge(l, o, s)
+	if o.state != delivered && o.env != nil {
+		o.keep = o.env.toKeep(e.Keys, it.id.Seq)
+	}
 	e.settler.add(o)
 }
 
@@ -92,21 +94,9 @@ func (s settings) render(ctx context.Context, f *fact.Fact) (body []byte, err er
 	return s.dialect.Render(ctx, f, s.to)
 }
 
-// kept returns a body that was kept, or nil when there is none.
-func (e *Engine) kept(q db.Querier, seq int64, variant string) ([]byte, error) {
-	body, err := db.One(q, db.Value[[]byte], "SELECT body FROM envelopes WHERE fact_seq = $1 AND variant = $2", seq, variant)
-	if errors.Is(err, db.ErrNoRow) {
-		return nil, nil
-	}
-	if err == nil && body == nil {
-		return nil, errErased
-	}
-	return body, err
-}
-
 // send posts the envelope and fills in what came of it.
 func (e *Engine) send(o *outcome, s settings, env *envelope, name string) {
-	o.variant, o.body, o.hash = env.variant, env.body, env.hash
+	o.env, o.hash = env, env.hash
 	r, err := s.request(o.item, env.body, name, o.at)
 	if err != nil {
 		o.code, o.detail = codeInternal, "The request could not be signed."

@@ -42,6 +42,6 @@
 // # What is promised
 //
 // A committed fact has exactly one delivery for each endpoint that was subscribed at its place; nothing is sent for what did not commit. A
-// delivery keeps its id and its bytes over all attempts; timestamp and signature are made anew. What was acknowledged survives the loss of the
+// delivery keeps its id and its bytes over all attempts, for which they are kept, sealed, once one has failed; timestamp and signature are made anew. What was acknowledged survives the loss of the
 // process at any point; the price is that an attempt whose outcome was not yet on disk is made again, with the same id.
 package delivery

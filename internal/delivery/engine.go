@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 )
 
 // Config is what an engine is made of. The zero values of the durations and counts mean the defaults that are written beside them.
@@ -18,6 +19,7 @@ type Config struct {
 	DB            *db.DB
 	Endpoints     *endpoint.Book
 	Subscriptions *endpoint.Subscriptions
+	Keys          *seal.Keyring // seals the bodies that are kept; nil only where nothing is sent
 	Dialects      []Dialect
 	// Client sends. nil makes an engine that only plans, for commands that write beside a server. When Run stops and attempts take longer than
 	// Grace, the engine closes it.
@@ -98,6 +100,9 @@ type Engine struct {
 // New makes an engine. It sends nothing before [Engine.Run].
 func New(c Config) *Engine {
 	c.defaults()
+	if c.Keys == nil && c.Client != nil {
+		panic("delivery: an engine that sends needs keys")
+	}
 	e := &Engine{Config: c, dialects: map[string]Dialect{}, lanes: map[int64]*lane{}, stopping: make(chan struct{})}
 	for _, d := range c.Dialects {
 		e.dialects[d.Format()] = d

@@ -90,7 +90,7 @@ func forget(tx *db.Tx, batch []*outcome) error {
 	for _, o := range batch {
 		if marked[o.id.Seq] {
 			o.bare()
-			o.body = nil
+			o.env, o.keep = nil, nil
 		}
 	}
 	return nil

@@ -67,20 +67,35 @@ func (h *house) erase(facts ...id.Fact) {
 	}
 }
 
+// bodies are those that were kept, opened.
+func (h *house) bodies() [][]byte {
+	h.t.Helper()
+	all, err := db.All(h.db.Read(context.Background()), func(r db.Rows) ([]byte, error) {
+		var seq int64
+		var variant string
+		var body []byte
+		if err := r.Scan(&seq, &variant, &body); err != nil {
+			return nil, err
+		}
+		return delivery.OpenKept(h.keys, seq, variant, body)
+	}, `SELECT fact_seq, variant, body FROM envelopes WHERE body IS NOT NULL`)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
+}
+
 // kept counts what the tables have of Kari.
 func (h *house) kept() (n int) {
 	h.t.Helper()
-	for _, sql := range []string{
-		`SELECT body FROM envelopes WHERE body IS NOT NULL`, `SELECT response_body FROM attempts WHERE response_body IS NOT NULL`,
-	} {
-		all, err := db.All(h.db.Read(context.Background()), db.Value[[]byte], sql)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		for _, b := range all {
-			if kari.In(b) {
-				n++
-			}
+	bodies := h.bodies()
+	answers, err := db.All(h.db.Read(context.Background()), db.Value[[]byte], `SELECT response_body FROM attempts WHERE response_body IS NOT NULL`)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, b := range append(answers, bodies...) {
+		if kari.In(b) {
+			n++
 		}
 	}
 	heads, err := db.All(h.db.Read(context.Background()), db.Value[string], `SELECT COALESCE(request_head, '') || COALESCE(response_head, '') FROM attempts`)
@@ -108,7 +123,7 @@ func TestErasedFactsAreNotSentAgainAndLaterOnesAre(t *testing.T) {
 			t.Fatalf("%d rows have kept the address before, want an envelope and two answers", n)
 		}
 		h.erase(facts...)
-		if n, err := delivery.EraseTraces(t.Context(), d, org, kari, facts); n < 2 || err != nil {
+		if n, err := delivery.EraseTraces(t.Context(), d, h.keys, org, kari, facts); n < 2 || err != nil {
 			t.Errorf("EraseTraces = %d, %v; want the attempts", n, err)
 		}
 		if n := h.kept(); n != 0 {
@@ -218,15 +233,23 @@ func TestTracesOfOthersStay(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.settled(e, "failed", 4)
-		if n, err := delivery.EraseTraces(t.Context(), d, org+1, kari, nil); n != 0 || err != nil {
+		h.inClear("ola@example.com", "lars@example.com")
+		if n, err := delivery.EraseTraces(t.Context(), d, h.keys, org+1, kari, nil); n != 0 || err != nil {
 			t.Errorf("EraseTraces of another organisation = %d, %v", n, err)
 		}
-		if n, err := delivery.EraseTraces(t.Context(), d, 0, kari, nil); n != 2 || err != nil {
+		if n, err := delivery.EraseTraces(t.Context(), d, h.keys, 0, kari, nil); n != 2 || err != nil {
 			t.Errorf("EraseTraces = %d, %v; want the two envelopes with the address", n, err)
 		}
 		left, err := db.One(d.Read(t.Context()), db.Value[int], `SELECT count(*) FROM envelopes WHERE body IS NOT NULL`)
 		if err != nil || left != 2 {
 			t.Errorf("%d envelopes are left, %v; want those of others", left, err)
+		}
+		if n, err := delivery.EraseTraces(t.Context(), d, h.keys, org, "lars@example.com", nil); n != 1 || err != nil {
+			t.Errorf("EraseTraces of a body in clear = %d, %v; want 1", n, err)
+		}
+		h.exec(`UPDATE envelopes SET fact_seq = fact_seq + 1000 WHERE body IS NOT NULL`)
+		if n, err := delivery.EraseTraces(t.Context(), d, h.keys, org, "lars@example.com", nil); n != 1 || err != nil {
+			t.Errorf("EraseTraces of a body that does not open = %d, %v; want it blanked", n, err)
 		}
 	})
 }

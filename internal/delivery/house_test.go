@@ -94,6 +94,7 @@ type house struct {
 	book   *endpoint.Book
 	subs   *endpoint.Subscriptions
 	engine *delivery.Engine
+	keys   *seal.Keyring
 	stop   func() error // ends the engine and waits for it
 	dead   bool         // its database is gone, so it ends with an error
 }
@@ -133,13 +134,13 @@ func assemble(t testing.TB, d *db.DB, change func(*delivery.Config)) *house {
 	book := endpoint.NewBook(keys, policy, dialect)
 	subs := endpoint.NewSubscriptions(d, book)
 	c := delivery.Config{
-		DB: d, Endpoints: book, Subscriptions: subs, Dialects: []delivery.Dialect{dialect}, Client: client, NodeName: "test", Log: quiet,
+		DB: d, Endpoints: book, Subscriptions: subs, Keys: keys, Dialects: []delivery.Dialect{dialect}, Client: client, NodeName: "test", Log: quiet,
 		Poll: 50 * time.Millisecond, Grace: time.Second,
 	}
 	if change != nil {
 		change(&c)
 	}
-	h := &house{t: t, db: d, book: book, subs: subs, engine: delivery.New(c)}
+	h := &house{t: t, db: d, book: book, subs: subs, engine: delivery.New(c), keys: keys}
 	if h.ledger, err = ledger.Open(t.Context(), d, h.engine); err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,9 @@ type envelope struct {
 	body    []byte
 	hash    [sha256.Size]byte
 	err     error
+
+	keeping sync.Once
+	sealed  []byte
 }
 
 // envelope returns the place of a variant's body.

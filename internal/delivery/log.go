@@ -302,7 +302,11 @@ func (e *Engine) sent(ctx context.Context, q db.Querier, s settings, r *Record) 
 		return nil, nil
 	}
 	body, err := e.kept(q, r.ID.Seq, s.dialect.Variant(s.to))
-	if errors.Is(err, errErased) {
+	switch {
+	case errors.Is(err, errErased):
+		return nil, nil
+	case errors.Is(err, errDamaged):
+		e.Log.Warn("show a sent envelope", "fact", r.Fact.ID.String(), "format", s.to.Format, "err", err)
 		return nil, nil
 	}
 	if body != nil || err != nil {

@@ -26,8 +26,8 @@ type outcome struct {
 	code    string
 	detail  string
 	out     egress.Outcome
-	variant string
-	body    []byte
+	env     *envelope // that was sent; nil when nothing was
+	keep    []byte    // its body as it is kept; nil for not
 	hash    [sha256.Size]byte
 	head    func() string
 	webhook id.Webhook
@@ -255,8 +255,8 @@ func (e *Engine) settle(tx *db.Tx, batch []*outcome) error {
 		}
 		if o.attempted {
 			attempts, made = append(attempts, e.row(o)), append(made, o)
-			if o.state != delivered && o.body != nil {
-				envelopes = append(envelopes, []any{o.id.Seq, o.variant, int64(o.id.Day), o.org, o.body})
+			if o.keep != nil {
+				envelopes = append(envelopes, []any{o.id.Seq, sealedVariant + o.env.variant, int64(o.id.Day), o.org, o.keep})
 			}
 		}
 	}
@@ -321,7 +321,7 @@ func (e *Engine) row(o *outcome) []any {
 		responseHead = text(b.String())
 	}
 	var hash, body any
-	if o.body != nil {
+	if o.env != nil {
 		hash = o.hash[:]
 	}
 	if shown && len(o.out.Body) > 0 {

@@ -8,14 +8,15 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/person"
+	"github.com/stagedoorhq/stagedoor/internal/seal"
 )
 
 // erasePage is how many attempts or envelopes are looked at together.
 const erasePage = 500
 
 // EraseTraces blanks what attempts and envelopes of an organisation (0 for all) have kept that has a person's address in it, and all that attempts of the given facts
-// have kept. It returns how many attempts and envelopes it blanked. It looks through all of the organisation's, in steps.
-func EraseTraces(ctx context.Context, d *db.DB, org int64, a person.Address, facts []id.Fact) (n int, err error) {
+// have kept. The keyring opens kept envelopes; one that does not open is blanked too. It returns how many attempts and envelopes it blanked. It looks through all of the organisation's, in steps.
+func EraseTraces(ctx context.Context, d *db.DB, keys *seal.Keyring, org int64, a person.Address, facts []id.Fact) (n int, err error) {
 	theirs := make(map[int64]bool, len(facts))
 	for _, f := range facts {
 		theirs[f.Seq] = true
@@ -40,7 +41,7 @@ func EraseTraces(ctx context.Context, d *db.DB, org int64, a person.Address, fac
 			return n, err
 		}
 	}
-	some, err := eraseEnvelopes(ctx, d, org, a)
+	some, err := eraseEnvelopes(ctx, d, keys, org, a)
 	return n + some, err
 }
 
@@ -137,10 +138,10 @@ type place struct {
 	org     int64
 }
 
-func eraseEnvelopes(ctx context.Context, d *db.DB, org int64, a person.Address) (n int, err error) {
+func eraseEnvelopes(ctx context.Context, d *db.DB, keys *seal.Keyring, org int64, a person.Address) (n int, err error) {
 	for last, more := (place{}), true; more; {
 		var found []place
-		if found, last, more, err = searchEnvelopes(d.Read(ctx), org, last, a); err != nil {
+		if found, last, more, err = searchEnvelopes(d.Read(ctx), keys, org, last, a); err != nil {
 			return n, fmt.Errorf("look for a person in envelopes: %w", err)
 		}
 		if len(found) == 0 {
@@ -162,7 +163,7 @@ func eraseEnvelopes(ctx context.Context, d *db.DB, org int64, a person.Address) 
 	return n, nil
 }
 
-func searchEnvelopes(q db.Querier, org int64, after place, a person.Address) (found []place, last place, more bool, err error) {
+func searchEnvelopes(q db.Querier, keys *seal.Keyring, org int64, after place, a person.Address) (found []place, last place, more bool, err error) {
 	rows, err := q.Query(`SELECT fact_seq, variant, org_id, CASE WHEN org_id = $1 OR $1 = 0 THEN body END FROM envelopes
 		WHERE (fact_seq, variant) > ($2, $3) ORDER BY fact_seq, variant LIMIT $4`, org, after.seq, after.variant, erasePage)
 	if err != nil {
@@ -175,8 +176,8 @@ func searchEnvelopes(q db.Querier, org int64, after place, a person.Address) (fo
 		if err := rows.Scan(&last.seq, &last.variant, &last.org, &body); err != nil {
 			return nil, last, false, err
 		}
-		if a.In(body) {
-			found = append(found, last)
+		if body, err = openKept(keys, last.seq, last.variant, body); err != nil || a.In(body) {
+			found = append(found, last) // of what does not open, nobody knows who is in it
 		}
 	}
 	return found, last, count == erasePage, rows.Err()

@@ -152,8 +152,16 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// Rotate gives the endpoint a new secret; the old one keeps signing beside it for the overlap, 0 to [MaxOverlap].
+// Rotate gives the endpoint a new secret that is made for it; the old one keeps signing beside it for the overlap, 0 to [MaxOverlap]. Where the format is
+// [Static], it fails with a field error: see [Book.RotateTo].
 func (b *Book) Rotate(tx *db.Tx, whose Whose, i id.Webhook, overlap time.Duration, by audit.By) (*Endpoint, error) {
+	return b.RotateTo(tx, whose, i, "", overlap, by)
+}
+
+// RotateTo is Rotate to a secret that is given, where the format is [Static]: a value that nobody has agreed on would be refused by the receiver. Then the old one
+// is sent until the end of the overlap, and the new one from there on; where none was sent, the new one is at once. For other formats the secret is empty,
+// and is made. What cannot be the secret is a field error of /secret.
+func (b *Book) RotateTo(tx *db.Tx, whose Whose, i id.Webhook, secret string, overlap time.Duration, by audit.By) (*Endpoint, error) {
 	if overlap < 0 || overlap > MaxOverlap {
 		return nil, problem.Field("/overlapSeconds", "out_of_range", "An overlap has 0 to %d seconds.", MaxOverlap/time.Second)
 	}
@@ -161,15 +169,48 @@ func (b *Book) Rotate(tx *db.Tx, whose Whose, i id.Webhook, overlap time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	e.OldSecret, e.OldUntil = "", time.Time{}
-	if overlap > 0 {
-		e.OldSecret, e.OldUntil = e.Secret, tx.Now().Add(overlap)
+	was := e.Secret
+	old := b.sent(e, tx.Now())
+	if err := b.renew(e, secret); err != nil {
+		return nil, err
 	}
-	e.Secret = b.newSecret(e)
+	if secret == was && secret != "" {
+		return e, nil
+	}
+	e.OldSecret, e.OldUntil = "", time.Time{}
+	if overlap > 0 && old != "" {
+		e.OldSecret, e.OldUntil = old, tx.Now().Add(overlap)
+	}
 	if err := b.store(tx, e); err != nil {
 		return nil, err
 	}
 	return e, audit.Append(tx, by.Entry(e.Org, "webhook.secret_rotated", string(e.ID), map[string]any{"overlapSeconds": int64(overlap / time.Second)}))
+}
+
+// sent is the secret that a rotation replaces: where the format is static and an overlap is under way, the one that the receiver expects still.
+func (b *Book) sent(e *Endpoint, now time.Time) string {
+	if isStatic(b.vocabularies[e.Format]) && e.OldSecret != "" && now.Before(e.OldUntil) {
+		return e.OldSecret
+	}
+	return e.Secret
+}
+
+// renew gives the endpoint a secret: the given one where the format is static, else one that is made.
+func (b *Book) renew(e *Endpoint, secret string) error {
+	v := b.vocabularies[e.Format]
+	switch {
+	case !isStatic(v) && secret == "":
+		e.Secret = b.newSecret(e)
+		return nil
+	case !isStatic(v):
+		return problem.Field("/secret", "not_allowed", "A new secret is made for a webhook in the format %s; leave this out.", e.Format)
+	case secret == "":
+		return problem.Field("/secret", "required", "A webhook in the format %s sends a value that its receiver knows; agree on a new one, and give it here.", e.Format)
+	}
+	var faults problem.Fields
+	e.Secret = secret
+	validateSecret(v, e, true, &faults)
+	return faults.Err()
 }
 
 // Delete removes an endpoint and its secrets. What was to be delivered to it is not sent any more. The row stays, for the numbers in its

@@ -535,7 +535,7 @@ func TestStaticSecretIsTheOwnersToGiveAndMayBeNone(t *testing.T) {
 				t.Errorf("Update to the secret %.10q: %v", secret, err)
 			}
 		}
-		if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, ours, e.ID, time.Hour, audit.By{}); return err }); err != nil {
+		if _, err := h.rotateTo(e, "newer", time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := h.update(e, endpoint.Change{Secret: text("new")}, 0); err != nil || got.OldSecret != "" || h.get(e).OldSecret != "" {
@@ -556,6 +556,55 @@ func TestStaticSecretIsTheOwnersToGiveAndMayBeNone(t *testing.T) {
 		none.NoSecret = true
 		if e := h.create(org, none); e.Secret == "" {
 			t.Error("an endpoint that has to sign has no secret")
+		}
+	})
+}
+
+func (h *house) rotateTo(e *endpoint.Endpoint, secret string, overlap time.Duration) (out *endpoint.Endpoint, err error) {
+	err = h.configure(func(tx *db.Tx) error {
+		out, err = h.book.RotateTo(tx, ours, e.ID, secret, overlap, audit.By{})
+		return err
+	})
+	return out, err
+}
+
+// The receiver of a static secret knows it: a rotation needs the new one, and what the receiver expects is sent until the overlap ends.
+func TestStaticSecretsAreRotatedToWhatIsGiven(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		s := h.spec()
+		s.Format, s.NoSecret = "plain", true
+		e := h.create(org, s)
+		for secret, want := range map[string]string{"": "/secret required", " x": "/secret invalid_secret"} {
+			if _, err := h.rotateTo(e, secret, time.Hour); !slices.Equal(faults(err), []string{want}) {
+				t.Errorf("rotation to %q = %v, want %s", secret, err, want)
+			}
+		}
+		if err := h.configure(func(tx *db.Tx) error { _, err := h.book.Rotate(tx, ours, e.ID, 0, audit.By{}); return err }); !slices.Equal(faults(err), []string{"/secret required"}) {
+			t.Errorf("Rotate = %v, want that a secret is asked for", err)
+		}
+		if got := h.get(e); got.Secret != "" || got.Version != e.Version {
+			t.Errorf("what was refused has made the secret %q, version %d", got.Secret, got.Version)
+		}
+		for _, c := range []struct {
+			to, old string
+			overlap time.Duration
+		}{
+			{"Bearer 1", "", time.Hour}, // there is nothing to go on sending
+			{"Bearer 2", "Bearer 1", time.Hour},
+			{"Bearer 3", "Bearer 1", time.Hour}, // which is what the receiver expects still
+			{"Bearer 3", "Bearer 1", time.Hour},
+			{"Bearer 4", "", 0},
+		} {
+			if _, err := h.rotateTo(e, c.to, c.overlap); err != nil {
+				t.Fatalf("rotation to %s: %v", c.to, err)
+			}
+			if got := h.get(e); got.Secret != c.to || got.OldSecret != c.old || got.OldUntil.IsZero() != (c.old == "") {
+				t.Errorf("rotated to %q with %q until %v beside it; want %q with %q", got.Secret, got.OldSecret, got.OldUntil, c.to, c.old)
+			}
+		}
+		if _, err := h.rotateTo(h.create(org, h.spec()), "mine", 0); !slices.Equal(faults(err), []string{"/secret not_allowed"}) {
+			t.Errorf("rotation of a signing secret to a given one = %v", err)
 		}
 	})
 }

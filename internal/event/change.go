@@ -233,8 +233,8 @@ func (c *Calendar) Cancel(tx *db.Tx, org int64, event id.Event) (Event, error) {
 	return c.Update(tx, org, event, Patch{Status: &status})
 }
 
-// Delete takes an event that never had an order out of the calendar; its id may then be used again. It fails with event_not_found,
-// version_mismatch, and event_has_orders: such an event can be cancelled instead. version is If-Match, 0 for whatever there is.
+// Delete takes an event that never had an order out of the calendar, with what [Calendar.OnDelete] says; its id may then be used again. It fails with
+// event_not_found, version_mismatch, and event_has_orders: such an event can be cancelled instead. version is If-Match, 0 for whatever there is.
 func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) error {
 	e, err := Lock(tx, org, event)
 	if err != nil {
@@ -250,6 +250,11 @@ func (c *Calendar) Delete(tx *db.Tx, org int64, event id.Event, version int64) e
 	if ordered {
 		return problem.New(problem.Conflict, "event_has_orders",
 			"The event has orders or holds, which have to be able to name it. Cancel it instead: PATCH its status to cancelled.")
+	}
+	if c.gone != nil {
+		if err := c.gone(tx, org, e); err != nil {
+			return err
+		}
 	}
 	e.forget(tx, org)
 	// The row stays, for its number is in listings and facts. "~" is in no event's id, so the id is free again.

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +11,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -166,6 +168,31 @@ func TestDeletedEventFreesItsID(t *testing.T) {
 		}
 		if page, total, err := event.List(d.Read(t.Context()), h.org, event.Filter{Status: "all"}); len(page) != 1 || total != 1 || err != nil {
 			t.Errorf("List = %d events of %d, %v; want only the new one", len(page), total, err)
+		}
+	})
+}
+
+func TestWhatRefusesADeletionKeepsTheEvent(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		h := open(t, d)
+		e := h.mustCreate(jazz)
+		refuse, seen := errors.New("no"), []id.Event{}
+		h.cal.OnDelete(func(tx *db.Tx, org int64, gone event.Event) error {
+			if _, err := event.LockNo(tx, org, gone.No); err != nil {
+				t.Errorf("LockNo of what is about to be deleted: %v", err)
+			}
+			seen = append(seen, gone.ID)
+			return refuse
+		})
+		if err := h.delete(e.ID, 0); !errors.Is(err, refuse) {
+			t.Errorf("Delete = %v, want %v", err, refuse)
+		}
+		if _, err := h.byID(e.ID); err != nil {
+			t.Errorf("ByID of an event that stays: %v", err)
+		}
+		refuse = nil
+		if err := h.delete(e.ID, 0); err != nil || len(seen) != 2 || seen[1] != e.ID {
+			t.Errorf("Delete = %v; what follows was told of %v", err, seen)
 		}
 	})
 }

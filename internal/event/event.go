@@ -112,13 +112,20 @@ type Ledger interface {
 type Calendar struct {
 	ledger  Ledger
 	ordered Ordered
+	gone    Gone // nil for nothing to do
 }
 
 // Ordered tells whether an event has ever had an order.
 type Ordered func(q db.Querier, org, eventNo int64) (bool, error)
 
+// Gone does what follows when an event is deleted, in the transaction that deletes it: the event is locked, and is still there. If it fails, the event stays.
+type Gone func(tx *db.Tx, org int64, e Event) error
+
 // New makes a calendar.
 func New(l Ledger, ordered Ordered) *Calendar { return &Calendar{ledger: l, ordered: ordered} }
+
+// OnDelete says what follows when an event is deleted, such as that nothing is listed for it any more. It is called before the calendar is used, once.
+func (c *Calendar) OnDelete(f Gone) { c.gone = f }
 
 // Input is what an event is made from. Lengths are in characters.
 type Input struct {

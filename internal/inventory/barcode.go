@@ -214,9 +214,6 @@ func (s *Stock) endBarcodes(tx *db.Tx, org int64, ev event.Event, listingNo int6
 
 // keepBarcodes has the barcodes of those places end that a changed listing does not have any more, has by another name, or cannot sell any more.
 func (s *Stock) keepBarcodes(tx *db.Tx, org int64, ev event.Event, before, l Listing) (Listing, error) {
-	if before.Barcoded == 0 {
-		return l, nil
-	}
 	var renamed []int
 	for o := range max(len(before.Seats), len(l.Seats)) {
 		if before.seat(o) != l.seat(o) {

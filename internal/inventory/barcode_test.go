@@ -394,3 +394,39 @@ func TestAuditFindsBarcodesThatDoNotAgree(t *testing.T) {
 		})
 	}
 }
+
+// What has failed ends as what was received does, also where nothing was ever received: who has the place next does not have it.
+func TestFailedBarcodesEndWithTheirPlace(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		e := s.event("E")
+		if err := s.rule(inventory.BarcodeRule{Pattern: "[0-9]+"}); err != nil {
+			t.Fatal(err)
+		}
+		l := s.mustCreate(inventory.Input{Quantity: 3, Seats: []string{"7", "8", "9"}, ExpiresAt: ahead(1)})
+		if r := s.mustUpload(l, of("a", "b", "c")); !r.Failed || r.Listing.Barcoded != 0 {
+			t.Fatalf("receipt %+v, want that all failed", r)
+		}
+		r := s.mustTake(l, 1)
+		s.have(l, "0 failed_validation a", "1 failed_validation b", "2 failed_validation c")
+		s.release(t, "E", r)
+		s.have(l, "1 failed_validation b", "2 failed_validation c")
+		s.mustUpdate(l.ID, inventory.Patch{Seats: []string{"7", "8b", "9"}})
+		s.have(l, "2 failed_validation c")
+		s.mustUpdate(l.ID, inventory.Patch{Total: ptr(2)})
+		s.have(l)
+
+		s.mustUpload(l, of("d", "e"))
+		h, err := s.hold(inventory.HoldInput{Event: "E", Want: inventory.Want{Listing: l.ID, Quantity: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, l.ID, "expires_at")
+		s.lapse(t, e)
+		s.have(l, "0 failed_validation d") // until the hold has ended, which may become an order
+		if _, err := s.releaseHold(h); err != nil {
+			t.Fatal(err)
+		}
+		s.have(l)
+	})
+}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ type Input struct {
 
 // Check tells what is wrong with what a listing would be made from, as far as that goes without its event: field errors, as [Stock.Create] has them.
 func (in Input) Check(now time.Time) error {
-	_, err := in.listing(event.Event{}, now)
+	_, err := in.listing(event.Event{}, Listing{}, now)
 	return err
 }
 
@@ -49,7 +50,7 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	l, err := in.listing(ev, tx.Now())
+	l, err := in.listing(ev, Listing{}, tx.Now())
 	if err != nil {
 		return Listing{}, err
 	}
@@ -76,8 +77,8 @@ func (s *Stock) Create(tx *db.Tx, org int64, in Input) (Listing, error) {
 	return l, s.tell(tx, org, l, nil)
 }
 
-// listing checks the input and makes the listing that it describes.
-func (in Input) listing(ev event.Event, now time.Time) (Listing, error) {
+// listing checks the input and makes the listing that it describes. before is what it takes the place of: its dates may have passed, new ones may not.
+func (in Input) listing(ev event.Event, before Listing, now time.Time) (Listing, error) {
 	l := Listing{
 		EventNo: ev.No, EventID: ev.ID, ExternalID: in.ExternalID, Section: in.Section, Row: in.Row, Seats: noneIfEmpty(in.Seats), Total: in.Quantity,
 		SplitRule: cmp.Or(in.SplitRule, Any), Status: cmp.Or(in.Status, Active), DeliveryKind: cmp.Or(in.DeliveryKind, ByTransfer), InHandAt: in.InHandAt,
@@ -88,7 +89,7 @@ func (in Input) listing(ev event.Event, now time.Time) (Listing, error) {
 	l.Price = price(&f, in.Price, currency)
 	l.FaceValue = faceOf(&f, in.FaceValue, currency)
 	l.check(&f, "/quantity")
-	l.checkDelivery(&f, Listing{}, now)
+	l.checkDelivery(&f, before, now)
 	if l.Status != Draft && l.Status != Active && l.Status != Paused {
 		f.Add("/status", "invalid", "A new listing is active, paused or draft.")
 	}
@@ -153,6 +154,41 @@ func (s *Stock) Update(tx *db.Tx, org int64, listing id.Listing, p Patch) (Listi
 func (s *Stock) Withdraw(tx *db.Tx, org int64, listing id.Listing, version int64) (Listing, error) {
 	status := Withdrawn
 	return s.Update(tx, org, listing, Patch{Version: version, Status: &status})
+}
+
+// CloseEvent takes everything that is listed for an event off the market for good, ticket types too, since the event is to be deleted and can be locked no more
+// then: external ids become free, and no date has an effect any more. The event is locked. It fails with listing_held while units are held.
+func (s *Stock) CloseEvent(tx *db.Tx, org int64, ev event.Event) error {
+	all, err := db.All(tx, scan, `SELECT `+columns+` FROM listings l WHERE l.org_id = $1 AND l.event_no = $2 AND l.status NOT IN ('withdrawn', 'expired')
+		ORDER BY l.listing_no`, org, ev.No)
+	if err != nil {
+		return fmt.Errorf("load listings of event %s: %w", ev.ID, err)
+	}
+	for _, before := range all {
+		if before.Type != "" {
+			err = s.WithdrawType(tx, org, before.Type, 0)
+		} else {
+			err = s.close(tx, org, ev, before)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close has a listing come to its end: by its date if that has passed, else it is withdrawn.
+func (s *Stock) close(tx *db.Tx, org int64, ev event.Event, before Listing) error {
+	if before.Held > 0 {
+		return errHeld(before)
+	}
+	l := before
+	l.Status = Withdrawn
+	if before.AsOf(tx.Now()).Status == Expired {
+		l.Status = Expired
+	}
+	_, err := s.put(tx, org, ev, before, l)
+	return err
 }
 
 // lock finds a listing and locks its event, so that both stay as they are.

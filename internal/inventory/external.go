@@ -120,7 +120,7 @@ func (s *Stock) lockExternal(tx *db.Tx, org int64, external string) (Listing, er
 
 // replace is the patch that makes of a listing what the input says.
 func (in Input) replace(tx *db.Tx, ev event.Event, before Listing) (Patch, error) {
-	want, err := in.listing(ev, tx.Now())
+	want, err := in.listing(ev, before, tx.Now())
 	if err != nil {
 		return Patch{}, err
 	}

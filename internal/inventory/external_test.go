@@ -225,7 +225,7 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 		s := open(t, d)
 		s.event("E")
 		f := s.event("F")
-		a := s.mustCreate(inventory.Input{Section: "a", Row: "1", Quantity: 5, Price: "30"})
+		a := s.mustCreate(inventory.Input{Section: "a", Row: "1", Quantity: 5, Price: "30", ExpiresAt: ahead(2)})
 		b := s.mustCreate(inventory.Input{Event: "F", Section: "b", Row: "1", Quantity: 7, Price: "20"})
 		s.mustCreate(inventory.Input{Section: "c", Row: "1", Quantity: 9, Price: "10", Status: inventory.Paused})
 		gone := s.mustCreate(inventory.Input{Event: "F", Section: "d", Row: "1", Quantity: 1, Price: "40"})
@@ -255,6 +255,9 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 			{inventory.OrgFilter{Sort: inventory.ByPrice}, "c b a d", 4},
 			{inventory.OrgFilter{Sort: inventory.ByAvailable}, "c d a b", 4},
 			{inventory.OrgFilter{Sort: inventory.ByAvailable, Desc: true, Now: time.Now()}, "b a d c", 4},
+			{inventory.OrgFilter{Live: true, Limit: 1, Now: ahead(2)}, "b", 2}, // a has expired by then, and pages are cut without it
+			{inventory.OrgFilter{Live: true, Sort: inventory.ByAvailable, Desc: true, Now: ahead(2)}, "b c", 2},
+			{inventory.OrgFilter{Sort: inventory.ByAvailable, Desc: true, Now: ahead(2)}, "b d c a", 4},
 		} {
 			page, total, err := inventory.OfOrg(d.Read(t.Context()), house, c.f)
 			var got []string
@@ -273,5 +276,89 @@ func TestListingsOfAnOrganisation(t *testing.T) {
 		if page, total, err := inventory.OfOrg(d.Read(t.Context()), house+1, inventory.OrgFilter{}); len(page)+total > 0 || err != nil {
 			t.Errorf("another organisation has %d listings, %v", total, err)
 		}
+	})
+}
+
+func (s *store) deleteEvent(e id.Event) error {
+	return s.db.Write(s.t.Context(), "", func(tx *db.Tx) error { return s.cal.Delete(tx, house, e, 0) })
+}
+
+// With its event, a listing gives its external id back, its dates have no effect any more, and its barcodes may be had by others.
+func TestADeletedEventClosesItsListings(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		e := s.event("E")
+		plain := s.mustCreate(inventory.Input{Quantity: 2, ExternalID: "x", DeliveryKind: inventory.ByBarcode, DeliverBy: ahead(1), ExpiresAt: ahead(2)})
+		late := s.mustCreate(inventory.Input{Quantity: 1, Section: "102", Row: "A", ExternalID: "y", ExpiresAt: ahead(2)})
+		draft := s.mustCreate(inventory.Input{Quantity: 1, Section: "103", Row: "A", Status: inventory.Draft, ExpiresAt: ahead(2)})
+		s.mustUpload(plain, of("one", "two"))
+		var adult inventory.TicketType
+		s.write(t, func(tx *db.Tx) (err error) {
+			adult, err = s.stock.CreateType(tx, house, inventory.TypeInput{Event: "E", Name: "Adult", Price: "10", Quantity: 5})
+			return err
+		})
+		h, err := s.hold(inventory.HoldInput{Event: "E", Want: inventory.Want{Listing: plain.ID, Quantity: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.deleteEvent("E"); !problem.Is(err, "event_has_orders") {
+			t.Fatalf("Delete while something is held = %v, want event_has_orders", err)
+		}
+		if _, err := s.releaseHold(h); err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, late.ID, "expires_at")
+		s.log.kinds()
+		if err := s.deleteEvent("E"); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+		s.hears("listing.changed listing.changed listing.changed listing.changed event.deleted")
+		for l, want := range map[id.Listing]inventory.Status{
+			plain.ID: inventory.Withdrawn, late.ID: inventory.Expired, draft.ID: inventory.Withdrawn, adult.Listing.ID: inventory.Withdrawn,
+		} {
+			if got := s.byID(t, l); got.Status != want || got.Barcoded != 0 {
+				t.Errorf("%s is %s with %d barcodes, want %s with none", got.Section, got.Status, got.Barcoded, want)
+			}
+		}
+		if due, err := inventory.Overdue(d.Read(t.Context()), ahead(30), 100); len(due) != 0 || err != nil {
+			t.Errorf("Overdue = %v, %v; want nothing of a deleted event", due, err)
+		}
+		if free := s.free(t, e); free != 0 {
+			t.Errorf("%d units of the deleted event are for sale", free)
+		}
+		s.audit(t)
+		s.event("E")
+		for _, name := range []string{"x", "y"} {
+			if _, created, err := s.replace(name, inventory.Input{Event: "E", Section: name, Row: "A", Quantity: 1}); !created || err != nil {
+				t.Errorf("the external id %s again: made %v, %v", name, created, err)
+			}
+		}
+	})
+}
+
+// What a listing says already may have passed; only what is new must lie ahead.
+func TestReplacingAListingWithWhatItSaysChangesNothingWhenItsDateHasPassed(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		s.event("E")
+		in := inventory.Input{Event: "E", Quantity: 2, DeliveryKind: inventory.ByBarcode, DeliverBy: ahead(1)}
+		l, _, err := s.replace("x", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pass(t, l.ID, "deliver_by")
+		in.DeliverBy = s.byID(t, l.ID).DeliverBy
+		again, created, err := s.replace("x", in)
+		if err != nil || created || again.ID != l.ID || again.Deliverability != inventory.Undeliverable {
+			t.Errorf("Replace = %s %s, made %v, %v; want the listing that cannot be delivered", again.ID, again.Deliverability, created, err)
+		}
+		if same, _, err := s.replace("x", in); err != nil || same.Version != again.Version {
+			t.Errorf("Replace once more = version %d, %v; want %d", same.Version, err, again.Version)
+		}
+		in.DeliverBy = in.DeliverBy.Add(-time.Second)
+		if _, _, err := s.replace("x", in); pointers(err) != "/deliverBy" {
+			t.Errorf("Replace with another date that has passed = %v, want that it is refused", err)
+		}
+		s.audit(t)
 	})
 }

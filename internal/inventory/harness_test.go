@@ -63,7 +63,9 @@ type store struct {
 
 func open(t testing.TB, d *db.DB) *store {
 	l := &log{}
-	return &store{t: t, db: d, log: l, cal: event.New(l, nil), stock: inventory.New(l, keyring(t))}
+	s := &store{t: t, db: d, log: l, cal: event.New(l, inventory.Holding), stock: inventory.New(l, keyring(t))}
+	s.cal.OnDelete(s.stock.CloseEvent)
+	return s
 }
 
 func (s *store) write(f fail, fn func(tx *db.Tx) error) {

@@ -224,7 +224,7 @@ func (s *Stock) end(tx *db.Tx, org int64, ev event.Event, h *Hold, to HoldStatus
 	if err := s.tellHold(tx, org, ev, kind, *h, l); err != nil {
 		return err
 	}
-	if err := s.counted(tx, org, ev, p, l); err != nil || !finished(l.Status) || l.Barcoded == 0 {
+	if err := s.counted(tx, org, ev, p, l); err != nil || !finished(l.Status) {
 		return err
 	}
 	_, _, err = s.endBarcodes(tx, org, ev, l.No, `ordinal IN ints($4)`, jsonList(h.units)) // nobody can sell these places any more

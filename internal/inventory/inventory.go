@@ -39,6 +39,8 @@
 // ([Listing.AsOf]); that they are written down, counted in the event's pool and told may take until somebody changes the listing, or until
 // [Stock.LapseSome]. Holds of such a listing stay good. Facts: listing.changed, and listing.deliverability_expired for each time that it is no longer deliverable.
 //
+// With an event that is deleted all that is listed for it comes to its end ([Stock.CloseEvent]).
+//
 // Of the listings of an organisation that are not at their end, an external id names one ([ByExternalID], a unique index).
 //
 // Locking: whatever changes an event's stock has locked the event first with event.Lock, so that stock has one writer at a time and what

@@ -2,14 +2,15 @@ package inventory
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 )
 
-// LeastPrices returns the least price of a unit that is for sale now of each event, by the event's number. Prices of different
-// currencies are not compared: that in which most listings are counts.
-func LeastPrices(q db.Querier, org int64, eventNos []int64) (map[int64]money.Amount, error) {
+// LeastPrices returns the least price of a unit that is for sale at an instant of each event, by the event's number; of an event that sells nothing then, none.
+// Prices of different currencies are not compared: that in which most listings are counts.
+func LeastPrices(q db.Querier, org int64, eventNos []int64, now time.Time) (map[int64]money.Amount, error) {
 	least := make(map[int64]money.Amount, len(eventNos))
 	if len(eventNos) == 0 {
 		return least, nil
@@ -25,7 +26,8 @@ func LeastPrices(q db.Querier, org int64, eventNos []int64) (map[int64]money.Amo
 		}
 		return struct{}{}, err
 	}, `SELECT l.event_no, l.currency, MIN(l.price), count(*) FROM listings l WHERE l.org_id = $1 AND l.event_no IN ints($2) AND l.status = 'active'
-		GROUP BY l.event_no, l.currency ORDER BY l.event_no, l.currency`, org, jsonList(eventNos))
+			AND l.deliverability = 'ok' AND (l.due_at IS NULL OR l.due_at > $3)
+		GROUP BY l.event_no, l.currency ORDER BY l.event_no, l.currency`, org, jsonList(eventNos), now.UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("least prices of events: %w", err)
 	}

@@ -136,12 +136,14 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 	if f.Listing != "" {
 		conditions = append(conditions, `l.id = `+arg(string(f.Listing)))
 	}
-	switch f.Status {
-	case "all":
-	case "", string(Active):
+	switch {
+	case f.Status == "all":
+	case f.Status == "" || f.Status == string(Active):
 		conditions = append(conditions, `l.status = 'active'`)
-	default:
+	case f.Now.IsZero():
 		conditions = append(conditions, `l.status = `+arg(f.Status))
+	default: // what has expired by then is of that status only, whether it is written down or not
+		conditions = append(conditions, `CASE WHEN l.status <> 'withdrawn' AND `+expiredSQL(arg(f.Now.UnixMicro()))+` THEN 'expired' ELSE l.status END = `+arg(f.Status))
 	}
 	if f.Quantity > 0 {
 		conditions = append(conditions, `l.status = 'active'`, fmt.Sprintf(allowsSQL, arg(f.Quantity)))
@@ -158,6 +160,11 @@ func (f *Filter) where(q db.Querier, org int64, ev event.Event) (string, []any, 
 
 // public is the condition of [Filter].Public for listings.
 const public = `l.status IN ('active', 'sold_out')`
+
+// expiredSQL tells whether a listing l that is not withdrawn has come to its end by a date, at the instant that is the parameter: see [Listing.AsOf].
+func expiredSQL(now string) string {
+	return `(l.status = 'expired' OR l.status <> 'draft' AND l.expires_at IS NOT NULL AND l.expires_at <= ` + now + `)`
+}
 
 func isText(v any) bool {
 	_, ok := v.(string)

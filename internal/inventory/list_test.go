@@ -1,8 +1,10 @@
 package inventory_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/db/dbtest"
@@ -116,6 +118,89 @@ func TestQuantityFilterSellsWhatItShows(t *testing.T) {
 			if len(page) != want {
 				t.Errorf("List with quantity %d shows %d listings, of which %d sell that many", n, len(page), want)
 			}
+		}
+	})
+}
+
+// A status is what it is at the instant of asking, whatever has been written down, and pages are cut by it.
+func TestListsGoByTheStatusAtTheInstantOfAsking(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		e := s.event("E")
+		until := func(section string, status inventory.Status) inventory.Listing {
+			return s.mustCreate(inventory.Input{Section: section, Row: "1", Quantity: 1, Status: status, ExpiresAt: ahead(1)})
+		}
+		until("a", inventory.Active)
+		until("b", inventory.Paused)
+		until("c", inventory.Draft)
+		s.mustTake(until("d", inventory.Active), 1)
+		s.mustUpdate(until("e", inventory.Active).ID, inventory.Patch{Status: ptr(inventory.Withdrawn)})
+		for _, name := range []string{"f", "g"} {
+			s.mustCreate(inventory.Input{Section: name, Row: "1", Quantity: 1, Status: inventory.Paused})
+		}
+		lists := func(story string, now time.Time, want map[string]string) {
+			t.Helper()
+			for status, want := range want {
+				_, page, total, err := inventory.List(d.Read(t.Context()), house, inventory.Filter{Event: "E", Status: status, Now: now, SortBy: "section", Limit: 2})
+				var got []string
+				for _, l := range page {
+					got = append(got, l.Section)
+					if string(l.Status) != status {
+						t.Errorf("%s, %s is %s in the list of %s", story, l.Section, l.Status, status)
+					}
+				}
+				if g := fmt.Sprint(strings.Join(got, ""), " ", total); g != want || err != nil {
+					t.Errorf("%s, the first two of %s are %s, %v; want %s", story, status, g, err, want)
+				}
+			}
+		}
+		lists("before", time.Now(), map[string]string{"active": "a 1", "paused": "bf 3", "draft": "c 1", "sold_out": "d 1", "withdrawn": "e 1", "expired": " 0"})
+		after := map[string]string{"active": " 0", "paused": "fg 2", "draft": "c 1", "sold_out": " 0", "withdrawn": "e 1", "expired": "ab 3"}
+		lists("after", ahead(1), after)
+		for _, l := range []string{"a", "b", "d"} {
+			s.write(t, func(tx *db.Tx) error {
+				_, err := tx.Exec(`UPDATE listings SET expires_at = created_at, due_at = created_at WHERE section = $1`, l)
+				return err
+			})
+		}
+		if n := s.lapse(t, e); n != 3 {
+			t.Errorf("%d listings have expired, want 3", n)
+		}
+		lists("when it is written down", time.Now(), after)
+	})
+}
+
+func TestLeastPricesAreOfWhatCanBeBought(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		e := s.event("E")
+		least := func(now time.Time) string {
+			t.Helper()
+			all, err := inventory.LeastPrices(d.Read(t.Context()), house, []int64{e.No}, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, ok := all[e.No]; ok {
+				return a.String()
+			}
+			return "none"
+		}
+		soon := s.mustCreate(inventory.Input{Section: "a", Row: "1", Quantity: 1, Price: "10", ExpiresAt: ahead(1)})
+		s.mustCreate(inventory.Input{Section: "b", Row: "1", Quantity: 1, Price: "20", DeliveryKind: inventory.ByBarcode, DeliverBy: ahead(2)})
+		s.mustCreate(inventory.Input{Section: "c", Row: "1", Quantity: 1, Price: "30", ExpiresAt: ahead(3)})
+		for _, c := range []struct {
+			now  time.Time
+			want string
+		}{{time.Now(), "10.00"}, {ahead(1), "20.00"}, {ahead(2), "30.00"}, {ahead(3), "none"}} {
+			if got := least(c.now); got != c.want {
+				t.Errorf("at %v the least price is %s, want %s", c.now, got, c.want)
+			}
+		}
+		s.mustUpdate(soon.ID, inventory.Patch{DeliveryKind: ptr(inventory.ByBarcode), DeliverBy: ptr(ahead(1))})
+		s.pass(t, soon.ID, "deliver_by")
+		s.lapse(t, e) // which writes down that it cannot be delivered; it expires later
+		if got := least(time.Now()); got != "20.00" {
+			t.Errorf("beside what cannot be delivered the least price is %s, want 20.00", got)
 		}
 	})
 }

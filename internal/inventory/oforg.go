@@ -25,7 +25,7 @@ const (
 type OrgFilter struct {
 	EventNo      int64     // 0 for all events
 	UpdatedSince time.Time // only what has changed at that instant or later, sales too; zero for all
-	Live         bool      // without what is withdrawn or expired
+	Live         bool      // without what is withdrawn, or expired by Now
 	Now          time.Time // the instant of asking, as in [Filter]
 	Sort         Sort
 	Desc         bool
@@ -35,11 +35,12 @@ type OrgFilter struct {
 	After        int64     // only with ByNumber: the number that the page begins behind, before it when Desc; 0 for the beginning
 }
 
+// orgSorts are the beginnings of ORDER BY: %s is the direction, :now the instant of asking.
 var orgSorts = map[Sort]string{
 	ByNumber:    ``,
 	ByCreated:   `l.created_at %s, `,
 	ByUpdated:   `l.updated_at %s, `,
-	ByAvailable: `CASE WHEN l.status = 'active' AND l.deliverability = 'ok' THEN ` + leftSQL + ` ELSE 0 END %s, `,
+	ByAvailable: `CASE WHEN l.status = 'active' AND l.deliverability = 'ok' AND (l.due_at IS NULL OR l.due_at > :now) THEN ` + leftSQL + ` ELSE 0 END %s, `,
 	ByPrice:     `l.price %s, `,
 }
 
@@ -72,6 +73,9 @@ func OfOrg(q db.Querier, org int64, f OrgFilter) (page []Listing, total int, err
 	if f.Live {
 		where += ` AND l.status NOT IN ('withdrawn', 'expired')`
 	}
+	if f.Live && !f.Now.IsZero() {
+		and(`NOT `+expiredSQL(`$%d`), f.Now.UnixMicro())
+	}
 	if !f.UpdatedSince.IsZero() {
 		since := f.UpdatedSince.UnixMicro()
 		and(`l.updated_hour >= $%d AND l.updated_at >= $%d`, since/hour, since)
@@ -88,6 +92,14 @@ func OfOrg(q db.Querier, org int64, f OrgFilter) (page []Listing, total int, err
 		and(`(l.updated_at, l.listing_no) `+behind+` ($%d, $%d)`, f.AfterUpdate.UnixMicro(), f.After)
 	case f.After != 0:
 		and(`l.listing_no `+behind+` $%d`, f.After)
+	}
+	if strings.Contains(order, `:now`) {
+		now := int64(0)
+		if !f.Now.IsZero() {
+			now = f.Now.UnixMicro()
+		}
+		args = append(args, now)
+		order = strings.ReplaceAll(order, `:now`, fmt.Sprintf(`$%d`, len(args)))
 	}
 	sql := `SELECT ` + columns + ` FROM listings l ` + where + ` ORDER BY ` + strings.ReplaceAll(order, `%s`, direction) + `l.listing_no ` + direction
 	args = append(args, f.Limit, f.Offset)

@@ -93,13 +93,17 @@ func (l Listing) after(before Listing) (Listing, error) {
 			"%d are held or sold already; totalQuantity cannot be less than that.", l.Held+l.Sold)
 	}
 	if l.Status == Withdrawn && l.Held > 0 {
-		return Listing{}, problem.New(problem.Conflict, "listing_held", "%d tickets are held by buyers just now; pause the listing and try later.", l.Held)
+		return Listing{}, errHeld(l)
 	}
 	if finished(before.Status) && len(differences(before, l)) > 0 {
 		return Listing{}, problem.New(problem.Conflict, "invalid_transition", "The listing is %s, which is final; make a new one.", before.Status)
 	}
 	l.settle()
 	return l, nil
+}
+
+func errHeld(l Listing) error {
+	return problem.New(problem.Conflict, "listing_held", "%d tickets are held by buyers just now; pause the listing and try later.", l.Held)
 }
 
 func (p Patch) applySeats(l *Listing) {

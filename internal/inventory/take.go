@@ -31,6 +31,7 @@ type Pick struct {
 	primary *primary // where there is a type
 	gaps    int      // the first of Ordinals fill gaps
 	hold    *Hold    // that has the units already; nil for none
+	coded   bool     // of its places, some have barcodes that count, or that failed; known of what byNo has loaded
 }
 
 // Pick chooses units and changes nothing but holds that have come to their end, so failing costs nothing. The event must be locked by this transaction. It
@@ -359,7 +360,6 @@ type Return struct {
 	Order    int64
 	Listing  int64 // its number
 	Ordinals []int
-	Barcodes bool // some were uploaded for the order
 }
 
 // Release gives an order's units back. The event must be locked by this transaction.
@@ -373,7 +373,7 @@ func (s *Stock) Release(tx *db.Tx, org int64, ev event.Event, r Return) error {
 		return err
 	}
 	l.Sold -= len(r.Ordinals)
-	if err := s.counted(tx, org, ev, p, l); err != nil || l.Barcoded == 0 && !r.Barcodes {
+	if err := s.counted(tx, org, ev, p, l); err != nil || !p.coded {
 		return err
 	}
 	_, _, err = s.endBarcodes(tx, org, ev, l.No, `ordinal IN ints($4)`, jsonList(r.Ordinals)) // a buyer has seen them
@@ -382,7 +382,14 @@ func (s *Stock) Release(tx *db.Tx, org int64, ev event.Event, r Return) error {
 
 // byNo loads a listing whose event is locked, and what it shares with others.
 func byNo(tx *db.Tx, org, listing int64) (*Pick, error) {
-	p, err := db.One(tx, scanPick, withPool+`WHERE l.org_id = $1 AND l.listing_no = $2`, org, listing)
+	p, err := db.One(tx, func(r db.Rows) (*Pick, error) {
+		var p Pick
+		var err error
+		p.Listing, err = scanWith(r, append(p.pool.places(), &p.coded)...)
+		return &p, err
+	}, `SELECT `+columns+`, p.capacity, p.held, p.sold, p.blocked, p.exhausted,
+			EXISTS (SELECT 1 FROM barcode_sets b WHERE b.listing_no = l.listing_no AND b.replaced_at IS NULL)
+		FROM listings l JOIN pools p ON p.event_no = l.event_no WHERE l.org_id = $1 AND l.listing_no = $2`, org, listing)
 	if err != nil {
 		return nil, fmt.Errorf("load listing %d: %w", listing, err)
 	}

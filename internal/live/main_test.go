@@ -64,7 +64,7 @@ func newHouse(t *testing.T, d *db.DB, c live.Config) *house {
 	h := &house{t: t, db: d, book: endpoint.NewBook(keys, policy, pullup.New()), who: access.Principal{Org: 1, Credential: "key_a"}}
 	subscriptions := endpoint.NewSubscriptions(d, h.book)
 	h.engine = delivery.New(delivery.Config{
-		DB: d, Endpoints: h.book, Subscriptions: subscriptions, Dialects: []delivery.Dialect{pullup.New()}, Client: client, NodeName: t.Name(), Log: log,
+		DB: d, Endpoints: h.book, Subscriptions: subscriptions, Keys: keys, Dialects: []delivery.Dialect{pullup.New()}, Client: client, NodeName: t.Name(), Log: log,
 		Poll: 50 * time.Millisecond,
 	})
 	if h.ledger, err = ledger.Open(t.Context(), d, h.engine); err != nil {

@@ -49,7 +49,7 @@ func (b *Book) Barcodes(q db.Querier, org int64, o Order) ([]PlaceBarcodes, erro
 }
 
 // ReceiveBarcodes takes barcodes in for places of an order. When one fails validation, the order has an issue by it (sale.barcodes_failed, also when it
-// had one already). When each place of the order has received barcodes, the order is fulfilled by [DigitalDownload], unless it is already. Else its status
+// had one already, whose cause stays if it is [CauseNotReceived]). When each place of the order has received barcodes, the order is fulfilled by [DigitalDownload], unless it is already. Else its status
 // stays, and sale.barcodes_received tells. The fact is nil when all was as uploaded before. version is If-Match, 0 for whatever there is. It fails with
 // order_not_found, version_mismatch, invalid_transition when the order is neither confirmed, accepted, fulfilled nor has an issue, and with field errors
 // ([inventory.CheckBarcodes]).
@@ -69,7 +69,6 @@ func (b *Book) ReceiveBarcodes(tx *db.Tx, org int64, order id.Order, uploads []B
 	if err != nil {
 		return Order{}, nil, err
 	}
-	o.barcoded = true
 	complete := len(r.Sets) == len(o.units) && !slices.ContainsFunc(r.Sets, func(s inventory.BarcodeSet) bool { return s.Status != inventory.BarcodesReceived })
 	switch {
 	case r.Failed && o.Status != Issue:
@@ -86,8 +85,10 @@ func (b *Book) ReceiveBarcodes(tx *db.Tx, org int64, order id.Order, uploads []B
 			return Order{}, nil, err
 		}
 		return b.move(tx, org, ev, o, Fulfilled)
-	case r.Failed && (r.Changed || o.IssueCause != CauseBarcodes):
-		o.IssueCause = CauseBarcodes
+	case r.Failed && (r.Changed || o.IssueCause == CauseOther):
+		if o.IssueCause == CauseOther { // that the buyer has no tickets stays so, whatever was uploaded
+			o.IssueCause = CauseBarcodes
+		}
 		return b.stay(tx, org, o, fact.SaleBarcodesFailed)
 	case r.Changed && !r.Failed:
 		return b.stay(tx, org, o, fact.SaleBarcodesReceived)
@@ -123,7 +124,7 @@ func (b *Book) stay(tx *db.Tx, org int64, o Order, kind fact.Kind) (Order, *fact
 }
 
 // NotReceived notes that the buyer did not receive the tickets, which is an issue of the order (transfer.failed): they have to be transferred again. The
-// fact is nil when that was noted already, but the new note (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is. It fails with
+// fact is nil when that was noted already, but a new note (at most 1,000 characters) is kept, with a new version. version is If-Match, 0 for whatever there is. It fails with
 // field errors, order_not_found, version_mismatch, invalid_transition, and with issue_open when there is another issue.
 func (b *Book) NotReceived(tx *db.Tx, org int64, order id.Order, note string, version int64) (Order, *fact.Fact, error) {
 	var f problem.Fields
@@ -142,14 +143,8 @@ func (b *Book) NotReceived(tx *db.Tx, org int64, order id.Order, note string, ve
 			return Order{}, nil, err
 		}
 	}
-	if note != o.People.IssueReason {
-		o.People.IssueReason = note
-		if err := o.updateNotes(tx, org); err != nil {
-			return Order{}, nil, err
-		}
-	}
-	if o.Status == Issue {
-		return o, nil, nil
+	if err := o.noteIssue(tx, org, note); err != nil || o.Status == Issue {
+		return o, nil, err
 	}
 	o.IssueCause = CauseNotReceived
 	return b.moveBy(tx, org, ev, o, Issue, fact.TransferFailed)

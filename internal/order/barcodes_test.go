@@ -167,14 +167,22 @@ func TestNotReceivedIsAnIssueUntilTransferredAgain(t *testing.T) {
 		if r.People.IssueReason != "nothing came, says Kari" || bytes.Contains(r.fact.Data, []byte("Kari")) {
 			t.Errorf("noted %q; the fact says %s", r.People.IssueReason, r.fact.Data)
 		}
+		noted := r.Version
 		r, err = s.notReceived(o, "still nothing")
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.stands(r, order.Issue, order.CauseNotReceived, "")
-		if got := s.byID(t, o).People.IssueReason; got != "still nothing" {
-			t.Errorf("noted %q", got)
+		if got := s.byID(t, o); got.People.IssueReason != "still nothing" || got.Version != noted+1 {
+			t.Errorf("noted %q with version %d, want version %d", got.People.IssueReason, got.Version, noted+1)
 		}
+		if r, err = s.notReceived(o, "still nothing"); err != nil || r.Version != noted+1 {
+			t.Errorf("the same note again: version %d, %v; want %d", r.Version, err, noted+1)
+		}
+		taken := s.mustPlace(l, 1).ID
+		s.upload(taken, "taken")
+		s.stands(s.upload(o, "taken"), order.Issue, order.CauseNotReceived, fact.SaleBarcodesFailed) // which is why it waits for tickets still
+		s.stands(s.upload(o, "taken"), order.Issue, order.CauseNotReceived, "")
 		s.stands(s.upload(o, "a"), order.Fulfilled, "", fact.OrderFulfilled) // transferred again
 
 		for _, from := range []order.Status{order.Confirmed, order.Accepted} {
@@ -193,6 +201,11 @@ func TestNotReceivedIsAnIssueUntilTransferredAgain(t *testing.T) {
 		}
 		if got := s.byID(t, issue); got.IssueCause != order.CauseOther {
 			t.Errorf("an issue that was raised has the cause %q", got.IssueCause)
+		}
+		for i, reason := range []string{"another seat", "another row", "another row"} {
+			if r, err := s.issue(issue, reason); err != nil || r.fact != nil || r.Version != 2+int64(min(i, 1)) || s.byID(t, issue).Version != r.Version {
+				t.Errorf("raised again with %q: version %d, fact %v, %v", reason, r.Version, r.fact, err)
+			}
 		}
 		if _, err := s.notReceived(issue, ""); !problem.Is(err, "issue_open") {
 			t.Errorf("with another issue: %v", err)

@@ -25,6 +25,7 @@ type bought struct {
 	status, previous order.Status
 	version          int64
 	total, refunded  int64
+	reason           string // of its last issue
 }
 
 // expected is what the model expects of the ledger after a step.
@@ -131,7 +132,14 @@ func (c *counter) move(t *rapid.T) {
 	to := rapid.SampledFrom([]order.Status{order.Confirmed, order.Accepted, order.Issue, order.Fulfilled, order.Cancelled}).Draw(t, "status")
 	var err error
 	if to == order.Issue {
-		_, err = c.s.issue(o.id, rapid.StringMatching(`[a-z]{0,9}`).Draw(t, "reason"))
+		reason := rapid.StringMatching(`[a-z]{0,9}`).Draw(t, "reason")
+		_, err = c.s.issue(o.id, reason)
+		if o.status == order.Issue && reason != o.reason { // which is a change by itself
+			o.version++
+		}
+		if err == nil {
+			o.reason = reason
+		}
 	} else {
 		_, err = c.s.set(o.id, to)
 	}

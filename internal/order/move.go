@@ -74,7 +74,7 @@ func (b *Book) Cancel(tx *db.Tx, org int64, order id.Order) (Order, *fact.Fact, 
 }
 
 // RaiseIssue notes that something is wrong with an order; SetStatus resolves it. The fact is nil when an issue was open already, but the
-// new reason (at most 1,000 characters) is kept. version is If-Match, 0 for whatever there is.
+// new reason (at most 1,000 characters) is kept, with a new version. version is If-Match, 0 for whatever there is.
 func (b *Book) RaiseIssue(tx *db.Tx, org int64, order id.Order, reason string, version int64) (Order, *fact.Fact, error) {
 	var f problem.Fields
 	if prose(&f, "/reason", reason); f.Err() != nil {
@@ -89,17 +89,24 @@ func (b *Book) RaiseIssue(tx *db.Tx, org int64, order id.Order, reason string, v
 			return Order{}, nil, err
 		}
 	}
-	if reason != o.People.IssueReason {
-		o.People.IssueReason = reason
-		if err := o.updateNotes(tx, org); err != nil {
-			return Order{}, nil, err
-		}
-	}
-	if o.Status == Issue {
-		return o, nil, nil
+	if err := o.noteIssue(tx, org, reason); err != nil || o.Status == Issue {
+		return o, nil, err
 	}
 	o.IssueCause = CauseOther
 	return b.move(tx, org, ev, o, Issue)
+}
+
+// noteIssue keeps what was written about an issue. Of an order that has one already that is a change by itself; else the version comes with the new status.
+func (o *Order) noteIssue(tx *db.Tx, org int64, note string) error {
+	if note == o.People.IssueReason {
+		return nil
+	}
+	o.People.IssueReason = note
+	if err := o.updateNotes(tx, org); err != nil || o.Status != Issue {
+		return err
+	}
+	o.Version, o.UpdatedAt = o.Version+1, tx.Now()
+	return o.update(tx, org)
 }
 
 // lock loads an order and keeps others from changing it until the transaction ends. With stock its event is locked too, and before it, as
@@ -157,5 +164,5 @@ func (b *Book) change(tx *db.Tx, org int64, ev event.Event, o *Order, to Status)
 	if err != nil || !gives {
 		return followed, err
 	}
-	return followed, b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units, Barcodes: o.barcoded})
+	return followed, b.stock.Release(tx, org, ev, inventory.Return{Order: o.No, Listing: o.ListingNo, Ordinals: o.units})
 }

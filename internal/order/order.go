@@ -58,8 +58,7 @@ type Order struct {
 	UpdatedAt      time.Time
 	People         People
 
-	units    []int // the listing's ordinals that it has, or had
-	barcoded bool  // barcodes were uploaded for it
+	units []int // the listing's ordinals that it has, or had
 }
 
 // People is the personal data of an order. All of it is empty once it was erased.

@@ -30,7 +30,7 @@ func NoOf(o id.Order) (int64, bool) {
 const selectOrder = `SELECT o.order_no, o.number, o.event_no, o.event_id, o.event_name, o.event_starts_at, o.event_timezone, o.event_venue,
 		o.event_location, o.listing_no, o.listing_id, o.section, o.row_name, o.seats, o.units, o.quantity, o.currency, o.unit_price, o.total,
 		o.captured, o.refunded, o.payment_provider, o.payment_reference, o.status, o.previous_status, o.transfer_method, o.version,
-		o.created_at, o.updated_at, o.cause, o.barcoded, COALESCE(o.sale_no, 0), o.sale, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
+		o.created_at, o.updated_at, o.cause, COALESCE(o.sale_no, 0), o.sale, p.email, p.phone, p.phone_country, p.transfer_note, p.issue_reason, p.refund_reason
 	FROM orders o JOIN order_people p ON p.order_no = o.order_no `
 
 func scan(r db.Rows) (Order, error) {
@@ -42,7 +42,7 @@ func scan(r db.Rows) (Order, error) {
 	err := r.Scan(&o.No, &o.Number, &o.EventNo, &o.EventID, &o.EventName, &starts, &o.EventTimezone, &o.EventVenue,
 		&o.EventLocation, &o.ListingNo, &o.ListingID, &o.Section, &o.Row, &seats, &units, &o.Quantity, c, &o.UnitPrice.Minor, &o.Total.Minor,
 		&o.Captured.Minor, &o.Refunded.Minor, &o.Payment.Provider, &o.Payment.Reference, &o.Status, &o.PreviousStatus, &o.TransferMethod, &o.Version,
-		&created, &updated, &o.IssueCause, &o.barcoded, &o.SaleNo, &sale, &o.People.Customer.Email, &o.People.Customer.Phone.Number, &o.People.Customer.Phone.CountryCode,
+		&created, &updated, &o.IssueCause, &o.SaleNo, &sale, &o.People.Customer.Email, &o.People.Customer.Phone.Number, &o.People.Customer.Phone.CountryCode,
 		&o.People.TransferNote, &o.People.IssueReason, &o.People.RefundReason)
 	if err != nil {
 		return Order{}, err
@@ -190,9 +190,9 @@ func (o *Order) insert(tx *db.Tx, org int64) error {
 func (o *Order) update(tx *db.Tx, org int64) error {
 	err := tx.Later(`
 		UPDATE orders SET status = $1, previous_status = $2, transfer_method = $3, refunded = $4, version = $5, updated_at = $6,
-			cause = $7, barcoded = $8
-		WHERE order_no = $9 AND org_id = $10`,
-		o.Status, o.PreviousStatus, o.TransferMethod, o.Refunded.Minor, o.Version, o.UpdatedAt.UnixMicro(), o.IssueCause, o.barcoded, o.No, org)
+			cause = $7
+		WHERE order_no = $8 AND org_id = $9`,
+		o.Status, o.PreviousStatus, o.TransferMethod, o.Refunded.Minor, o.Version, o.UpdatedAt.UnixMicro(), o.IssueCause, o.No, org)
 	if err != nil {
 		return fmt.Errorf("update order %s: %w", o.ID, err)
 	}

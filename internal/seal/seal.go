@@ -1,4 +1,4 @@
-// Package seal keeps secrets that must be used again (signing secrets, kept answers) encrypted at rest, under one master key.
+// Package seal keeps secrets that must be used again (signing secrets, kept answers and envelopes) encrypted at rest, under one master key.
 //
 // A [Keyring] seals with AES-256-GCM. Each sealed value begins with the fingerprint of the key it was sealed under, so that a value
 // under another key is told apart from a damaged one. The context given to Seal (for instance "endpoint secret 17") is authenticated

@@ -31,6 +31,11 @@ func TestStubHubsWebhooksAreThoseOfItsFormat(t *testing.T) {
 		expect(t, o.Call(t, 200, "GET", "/api/v1/webhooks", nil).Body, "data.#", 3, "data.2.format", "stubhub", "data.2.description", "Door desk", "data.2.events.0", "Sales",
 			"data.2.ordered", true, "data.2.secret", absent{})
 
+		rotate := "/api/v1/webhooks/" + text(t, native, "id") + "/rotate-secret"
+		expect(t, o.Call(t, 400, "POST", rotate, nil).Body, "errors.0.pointer", "/secret", "errors.0.code", "required") // nobody has agreed on what would be made
+		expect(t, o.Call(t, 200, "POST", rotate, body{"secret": "Bearer box-office", "overlapSeconds": 0}).Body, "secret", "Bearer box-office")
+		expect(t, o.Call(t, 200, "GET", "/v2/webhooks", nil).Body, "_embedded.items.0.authorization_header", "Bearer box-office")
+
 		path := fmt.Sprint("/v2/webhooks/", number(t, made.Body, "id"))
 		r.Verify(t, webhook.Static, "Bearer desk-key")
 		o.Call(t, 202, "POST", path+"/ping", nil) // although it has not subscribed to Ping

@@ -219,7 +219,7 @@ func (a *API) routes() {
 	}, a.testWebhook)
 	configure(a, route{
 		method: "POST", path: webhooksPath + "/{id}/rotate-secret", scope: scope.WebhooksManage, id: "rotateWebhookSecret", tag: webhooks,
-		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap.",
+		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap, or instead of it in the format stubhub, whose new one is given as secret.",
 	}, atOnce, a.rotateSecret)
 	read(a, route{
 		method: "GET", path: webhooksPath + "/{id}/deliveries", scope: scope.WebhooksManage, id: "listDeliveries", tag: webhooks,

@@ -95,7 +95,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	log := &journal{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	engine := delivery.New(delivery.Config{
-		DB: d, Endpoints: book, Subscriptions: subscriptions, Dialects: dialects, Client: client, NodeName: t.Name(), Log: logger, Poll: 50 * time.Millisecond,
+		DB: d, Endpoints: book, Subscriptions: subscriptions, Keys: keys, Dialects: dialects, Client: client, NodeName: t.Name(), Log: logger, Poll: 50 * time.Millisecond,
 	})
 	l, err := ledger.Open(t.Context(), d, engine)
 	if err != nil {

@@ -262,6 +262,7 @@ func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answ
 
 type rotationJSON struct {
 	OverlapSeconds *count `json:"overlapSeconds,omitempty" minimum:"0" maximum:"604800" nullable:"false" doc:"How long both secrets are used; 86400 when left out."`
+	Secret         string `json:"secret,omitempty" maxLength:"4096" doc:"The new one, for a webhook in the format stubhub: the Authorization that its receiver expects from then on. It is made for all others."`
 }
 
 type rotationInput struct {
@@ -270,11 +271,14 @@ type rotationInput struct {
 }
 
 func (a *API) rotateSecret(tx *db.Tx, c *call, in *rotationInput, _ none) (answer[webhookJSON], error) {
-	overlap := endpoint.DefaultOverlap
-	if in.Body != nil && in.Body.OverlapSeconds != nil {
-		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+	overlap, secret := endpoint.DefaultOverlap, ""
+	if in.Body != nil {
+		secret = in.Body.Secret
+		if in.Body.OverlapSeconds != nil {
+			overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+		}
 	}
-	e, err := a.Endpoints.Rotate(tx, c.whose(), id.Webhook(in.ID), overlap, c.by())
+	e, err := a.Endpoints.RotateTo(tx, c.whose(), id.Webhook(in.ID), secret, overlap, c.by())
 	if err != nil {
 		return answer[webhookJSON]{}, err
 	}

@@ -276,7 +276,7 @@ func (a *API) catalogEvents(ctx context.Context, c *call, page []event.Event) ([
 	for i, e := range page {
 		nos[i] = e.No
 	}
-	least, err := inventory.LeastPrices(a.DB.Read(ctx), c.Org, nos)
+	least, err := inventory.LeastPrices(a.DB.Read(ctx), c.Org, nos, a.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,4 @@
+package delivery
+
+// OpenKept opens a kept body as the engine does.
+var OpenKept = openKept
