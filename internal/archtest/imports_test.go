@@ -19,20 +19,20 @@ import (
 // imports trade.
 var house = []group{
 	{name: "public", packages: "./webhook ./ticketcode", may: ""},
-	{name: "leaves", packages: "id money problem fact scope seal person", may: "leaves"},
+	{name: "leaves", packages: "id money problem fact scope seal person provider", may: "leaves public"}, // provider checks what webhook signs
 	{name: "store", packages: "db ledger audit", may: "leaves store"},
 	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/apple pass/google stamp", may: "leaves store trade public"},
 	{name: "doors", packages: "access proof oauth idempotency form", may: "leaves store doors"},
-	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail", may: "leaves store traffic public"},
+	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail pull", may: "leaves store traffic public"},
 	{name: "vocabulary", packages: "dialect/house", may: "leaves store trade traffic public"},
-	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/stubhub dialect/ethpass dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},
+	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/forward dialect/stubhub dialect/ethpass dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},
 	{name: "faces", packages: "web live account dashboard", may: "leaves store trade doors traffic public"},
 
 	{name: "settings", packages: "config", may: "leaves"},
 	{name: "assembly", packages: "app", may: "leaves store trade doors traffic vocabulary dialects faces settings public"},
 	{name: "demo", packages: "demo", may: "leaves store trade doors traffic settings assembly public"},
 	{name: "bench", packages: "bench", may: "leaves store trade doors traffic settings assembly public helpers"},
-	{name: "clients", packages: "remote listen trigger", may: "leaves clients public"}, // they speak to a server by its API and know nothing of its insides
+	{name: "clients", packages: "remote listen consume trigger", may: "leaves clients public"}, // they speak to a server by its API and know nothing of its insides
 	{name: "command", packages: "./cmd/...", may: "leaves store trade doors traffic dialects faces settings assembly demo bench clients public"},
 
 	// Not shipped: what tests stand on, and what stands beside the program.
@@ -51,12 +51,13 @@ var behind = []struct{ library, packages, reason string }{
 	{"github.com/go-jose/go-jose/v4", "proof", "which algorithms are taken is decided in one place"},
 	{"github.com/wneessen/go-mail", "mail", "mail goes out in one place"},
 	{"github.com/tmaxmax/go-sse", "remote", "streams are read in one place"},
+	{"github.com/tidwall/gjson", "provider", "strangers' JSON is searched in one place, which bounds paths and depth first"},
 }
 
 // pure are the packages of plain values, which do no I/O and so import none of
 // effects. (seal is a leaf too, but reads the master key's file.)
 const (
-	pure    = "id money problem fact scope person"
+	pure    = "id money problem fact scope person provider"
 	effects = "os net database/sql log/slog"
 )
 
