@@ -49,6 +49,8 @@ type (
 	Stamp string
 	// DevEndpoint is a developer's own receiver, "DEV-" and 4 upper-case letters or digits.
 	DevEndpoint string
+	// PullEndpoint takes in webhooks that its owner fetches: a UUID of version 7 (RFC 9562 §5.7).
+	PullEndpoint string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
 	// User is a person, "usr_" and 26 characters.

@@ -95,6 +95,48 @@ func TestFactIDsLook(t *testing.T) {
 	}
 }
 
+func TestReceivedIDLeadsBackToItsNumbersAndSortsByTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) id.Received {
+			return id.Received{
+				Millis: rapid.Int64Range(0, 1<<48-1).Draw(t, name+" millis"),
+				Seq:    rapid.Int64Range(0, 1<<62-1).Draw(t, name+" seq"),
+			}
+		}
+		a, b := draw("a"), draw("b")
+		if u := a.UUID(); u.Version() != 7 || u.Variant().String() != "RFC4122" {
+			t.Errorf("%+v is %s: version %d, variant %v; want version 7 of RFC 9562", a, a, u.Version(), u.Variant())
+		}
+		if got, ok := id.ParseReceived(a.String()); got != a || !ok {
+			t.Errorf("ParseReceived(%q): %+v, %v; want %+v", a, got, ok, a)
+		}
+		if before := a.Millis < b.Millis || a.Millis == b.Millis && a.Seq < b.Seq; before != (a.String() < b.String()) {
+			t.Errorf("%+v is %s and %+v is %s: not in their order", a, a, b, b)
+		}
+	})
+}
+
+func TestReceivedIDsLook(t *testing.T) {
+	if got, want := (id.Received{Millis: 0x0197a1c25e00, Seq: 258}).String(), "0197a1c2-5e00-7000-8000-000000000102"; got != want {
+		t.Errorf("event 258 is %s, want %s: ids that consumers have kept would change", got, want)
+	}
+	if got, ok := id.ParseReceived("0197a1c2-5e00-7c31-9a44-1f0b6d2e77aa"); !ok || got.Seq >= 0 {
+		t.Errorf("a UUID of somebody else's: %+v, %v; want one that no event has", got, ok)
+	}
+	for _, s := range []string{"", "x", "0197a1c2-5e00-4000-8000-000000000102", "0197a1c2-5e00-7000-c000-000000000102", "0197a1c25e00700080000000000001020", "{0197a1c2-5e00-7000-8000-00000000010"} {
+		if r, ok := id.ParseReceived(s); ok {
+			t.Errorf("ParseReceived(%q): %+v, true", s, r)
+		}
+		if p, ok := id.ParsePullEndpoint(s); ok {
+			t.Errorf("ParsePullEndpoint(%q): %q, true", s, p)
+		}
+	}
+	e := id.NewPullEndpoint()
+	if got, ok := id.ParsePullEndpoint(strings.ToUpper(string(e))); !ok || got != e {
+		t.Errorf("ParsePullEndpoint in upper case: %q, %v; want %q", got, ok, e)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(id.Delivery{Day: 20906, Seq: 258, Endpoint: 10}.String())
 	f.Add(id.Fact{Day: 20906, Seq: 258}.String())
@@ -105,6 +147,12 @@ func FuzzParse(f *testing.F) {
 		}
 		if x, ok := id.ParseFact(s); ok && x.String() != s {
 			t.Errorf("ParseFact(%q) gave %+v, which is %s", s, x, x)
+		}
+		if r, ok := id.ParseReceived(s); ok && r.Seq >= 0 && r.String() != strings.ToLower(s) {
+			t.Errorf("ParseReceived(%q) gave %+v, which is %s", s, r, r)
+		}
+		if p, ok := id.ParsePullEndpoint(s); ok && string(p) != strings.ToLower(s) {
+			t.Errorf("ParsePullEndpoint(%q) gave %s", s, p)
 		}
 		_ = id.ValidEvent(s)
 		_ = id.ValidListing(s)

@@ -31,11 +31,13 @@ const (
 	MethodUnknown                  // 405
 	NotAcceptable                  // 406
 	RequiresLength                 // 411
+	Insufficient                   // there is no room to keep it; 507
 )
 
 var statuses = [...]int{
 	Invalid: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, Conflict: 409, Gone: 410, Precondition: 412, TooLarge: 413,
 	Unsupported: 415, Mismatch: 422, TooMany: 429, Unavailable: 503, MethodUnknown: 405, NotAcceptable: 406, RequiresLength: 411,
+	Insufficient: 507,
 }
 
 // Status is the kind's HTTP status; 500 for a kind that does not exist.
@@ -53,7 +55,7 @@ type Error struct {
 	Detail string // a sentence for people that says what to do
 	Fields []FieldError
 
-	RetryAfter time.Duration // for TooMany and Unavailable; zero when unknown
+	RetryAfter time.Duration // for TooMany, Unavailable and Insufficient; zero when unknown
 
 	// Challenge are the parameters of WWW-Authenticate beside the realm, such as error="invalid_token" (RFC 6750 §3). With it, the header is also sent
 	// with kinds other than Unauthorized.

@@ -14,6 +14,7 @@ func TestEveryKindHasItsStatus(t *testing.T) {
 		problem.Invalid: 400, problem.Unauthorized: 401, problem.Forbidden: 403, problem.NotFound: 404, problem.Conflict: 409, problem.Gone: 410,
 		problem.Precondition: 412, problem.TooLarge: 413, problem.Unsupported: 415, problem.Mismatch: 422, problem.TooMany: 429,
 		problem.Unavailable: 503, problem.MethodUnknown: 405, problem.NotAcceptable: 406, problem.RequiresLength: 411,
+		problem.Insufficient: 507,
 	}
 	for k := problem.Kind(-1); k < 100; k++ {
 		status, exists := want[k]
