@@ -73,6 +73,10 @@ const (
 	StampRevoked Kind = "stamp.revoked"
 
 	AccessReuseDetected Kind = "access.reuse_detected" // a token was used again, so somebody else may have it
+
+	// WebhookReceived says that a pull endpoint has taken an event that it hands on. It is for one endpoint alone (Only), so nobody subscribes to it and [Native]
+	// does not list it.
+	WebhookReceived Kind = "webhook.received"
 )
 
 // Native lists every native kind in the order in which formats list them.
