@@ -32,7 +32,7 @@ func (e *Engine) attempt(l *lane, it *item, s settings) {
 	o := &outcome{item: it, state: pending, at: time.Now(), webhook: s.to.ID, event: name}
 	if s.bad != nil {
 		o.code, o.detail = codeBadEndpoint, "The endpoint's settings do not allow sending: "+s.bad.Error()
-	} else if env, err := e.envelope(it, s); errors.Is(err, errErased) {
+	} else if env, err := e.envelope(it, s); errors.Is(err, ErrErased) {
 		o.state, o.code, o.detail = failed, codeErased, "The data has been erased; it is not sent again."
 	} else if err != nil {
 		e.Log.Error("render envelope", "fact", it.fact.ID.String(), "format", s.to.Format, "err", err)
@@ -49,21 +49,22 @@ func (e *Engine) attempt(l *lane, it *item, s settings) {
 		return
 	}
 	e.judge(l, o, s)
-	if o.state != delivered && o.env != nil {
+	if o.state != delivered && o.env != nil && !s.lasting() {
 		o.keep = o.env.toKeep(e.Keys, it.id.Seq)
 	}
 	e.settler.add(o)
 }
 
-// errErased says that a fact's data is gone.
-var errErased = errors.New("erased")
+// ErrErased says that a fact's data is gone. A dialect's Render returns it, or wraps it, for what it has to look up and is not there any more; the delivery
+// then ends with the code "erased".
+var ErrErased = errors.New("erased")
 
 // envelope returns the bytes of a delivery: kept ones where an attempt has failed before, else made now, once for all that share them.
 func (e *Engine) envelope(it *item, s settings) (*envelope, error) {
 	if gone, err := e.isErased(it); err != nil {
 		return nil, err
 	} else if gone {
-		return nil, errErased
+		return nil, ErrErased
 	}
 	v := it.envelope(s.dialect.Variant(s.to), it.attempt > 0)
 	v.made.Do(func() {
@@ -75,7 +76,7 @@ func (e *Engine) envelope(it *item, s settings) (*envelope, error) {
 
 // body makes an envelope's bytes, or finds those that were kept.
 func (e *Engine) body(it *item, s settings, v *envelope) ([]byte, error) {
-	if v.again {
+	if v.again && !s.lasting() {
 		if body, err := e.kept(e.DB.Read(context.Background()), it.id.Seq, v.variant); body != nil || err != nil {
 			return body, err
 		}

@@ -22,10 +22,21 @@ type Dialect interface {
 	Signer(*endpoint.Endpoint) (Signer, error)
 	// MessageID is the id that the receiver sees in the headers and goes by when something comes twice.
 	MessageID(f *fact.Fact, d id.Delivery) string
-	// ContentType is the envelope's media type.
+	// ContentType is the envelope's media type, unless the dialect is a [MediaTyper].
 	ContentType() string
 	// Policy is what holds where the endpoint's owner has not chosen otherwise.
 	Policy() Policy
+}
+
+// MediaTyper is implemented by a dialect whose envelopes are of more than one media type. "" stands for none: the header is left out.
+type MediaTyper interface {
+	MediaType(*fact.Fact) string
+}
+
+// Lasting is implemented by a dialect whose envelopes lie elsewhere, byte for byte, for as long as they may be sent: the engine keeps no copies, and every
+// attempt renders anew.
+type Lasting interface {
+	Lasting() bool
 }
 
 // Sequencer is implemented by a dialect that knows better than a fact's subject what belongs together: deliveries to an ordered endpoint with the same sequence

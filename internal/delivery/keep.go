@@ -57,7 +57,7 @@ func (e *Engine) kept(q db.Querier, seq int64, variant string) ([]byte, error) {
 		}
 	}
 	if found.body == nil {
-		return nil, errErased
+		return nil, ErrErased
 	}
 	return openKept(e.Keys, seq, found.variant, found.body)
 }

@@ -303,7 +303,7 @@ func (e *Engine) sent(ctx context.Context, q db.Querier, s settings, r *Record) 
 	}
 	body, err := e.kept(q, r.ID.Seq, s.dialect.Variant(s.to))
 	switch {
-	case errors.Is(err, errErased):
+	case errors.Is(err, ErrErased):
 		return nil, nil
 	case errors.Is(err, errDamaged):
 		e.Log.Warn("show a sent envelope", "fact", r.Fact.ID.String(), "format", s.to.Format, "err", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/egress"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
+	"github.com/stagedoorhq/stagedoor/internal/fact"
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
 
@@ -146,6 +147,18 @@ func (e *Engine) pace(limiter *rate.Limiter) (wait time.Duration) {
 	return 0
 }
 
+func (s settings) mediaType(f *fact.Fact) string {
+	if d, ok := s.dialect.(MediaTyper); ok {
+		return d.MediaType(f)
+	}
+	return s.dialect.ContentType()
+}
+
+func (s settings) lasting() bool {
+	d, ok := s.dialect.(Lasting)
+	return ok && d.Lasting()
+}
+
 // request dresses an envelope for an attempt at the given time.
 func (s settings) request(it *item, env []byte, name string, at time.Time) (*egress.Request, error) {
 	var space [8]webhook.Header
@@ -154,7 +167,9 @@ func (s settings) request(it *item, env []byte, name string, at time.Time) (*egr
 		return nil, err
 	}
 	h := make(egress.Header, 0, 1+len(signed)+len(s.own))
-	h = append(h, egress.Field{Name: "Content-Type", Value: s.dialect.ContentType()})
+	if t := s.mediaType(it.fact); t != "" {
+		h = append(h, egress.Field{Name: "Content-Type", Value: t})
+	}
 	for _, f := range signed {
 		h = append(h, egress.Field(f))
 	}
