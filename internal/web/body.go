@@ -3,19 +3,25 @@ package web
 import (
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
 // bound keeps request bodies within size and time.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > s.config.MaxBody {
+		own := s.ownBodies != "" && strings.HasPrefix(r.URL.Path, s.ownBodies)
+		if r.ContentLength > s.config.MaxBody && !own {
 			s.problems.Write(w, r, bodyTooLarge(s.config.MaxBody)) // before a byte of it is read
 			return
 		}
 		if r.Body != nil && r.Body != http.NoBody {
+			body := r.Body
+			if !own {
+				body = http.MaxBytesReader(w, body, s.config.MaxBody)
+			}
 			r.Body = &paced{
-				ReadCloser: http.MaxBytesReader(w, r.Body, s.config.MaxBody),
+				ReadCloser: body,
 				conn:       http.NewResponseController(w),
 				deadline:   time.Now().Add(s.config.BodyGrace),
 				rate:       s.config.BodyRate,

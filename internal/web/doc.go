@@ -8,6 +8,7 @@
 //   - The address of the client is known even behind a proxy, if the operator named that proxy. See [Client].
 //   - The body ends at the limit (1 MiB): a request that announces more is answered 413 before anything is read, one that lies about it
 //     gets a [http.MaxBytesError] while it is read. A body that trickles in is cut off.
+//   - The head is known as it came, over HTTP/1.1. See [Head].
 //   - A panic becomes a 500 with the request's id; unknown paths and methods are answered with problems like all other errors.
 //
 // Handlers that fail hand their error to [Problems], the one place that turns errors into RFC 9457 bodies: a problem.Error is shown, all

@@ -53,13 +53,32 @@ func (s *Server) failed(a *answer, r *http.Request, value any) (aborted bool) {
 // likeSecret is what the program's secrets look like (id.Secret), also in paths that no route has: a link that was copied with a letter too many, say.
 var likeSecret = regexp.MustCompile(`[0-9A-Za-z]{52,}`)
 
+// mayHaveSecret tells whether likeSecret is worth asking, which costs more: whether so many letters and digits stand together.
+func mayHaveSecret(path string) bool {
+	run := 0
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c >= 'A' && c <= 'Z':
+			if run++; run == 52 {
+				return true
+			}
+		default:
+			run = 0
+		}
+	}
+	return false
+}
+
 // discreet is a request's path without what its route calls a secret: one-time links end in one, and whoever reads the log could be quicker.
 func discreet(r *http.Request) string {
 	path := r.URL.Path
 	if secret := r.PathValue("secret"); secret != "" {
 		path = strings.Replace(path, secret, "…", 1)
 	}
-	return clip(likeSecret.ReplaceAllLiteralString(path, "…"))
+	if mayHaveSecret(path) {
+		path = likeSecret.ReplaceAllLiteralString(path, "…")
+	}
+	return clip(path)
 }
 
 // logAccess writes the access log: never a query, a header or a body, which may hold secrets or a person's data.

@@ -10,7 +10,9 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -56,7 +58,7 @@ func (p Problems) Shown(r *http.Request, err error) *problem.Error {
 	if shown == nil {
 		shown = understood(r, err)
 	}
-	if shown == nil {
+	if shown == nil || shown.Kind == problem.Insufficient && db.Full(err) {
 		p.logger().ErrorContext(r.Context(), "request failed", "request_id", RequestID(r.Context()), "method", r.Method, "path", discreet(r), "error", err)
 	}
 	return shown
@@ -80,7 +82,7 @@ func (p Problems) logger() *slog.Logger {
 	return p.Log
 }
 
-// understood returns the problem in an error of the standard library, or nil.
+// understood returns the problem in an error of the standard library or of a full disk, or nil.
 func understood(r *http.Request, err error) *problem.Error {
 	var tooLarge *http.MaxBytesError
 	var timeout interface{ Timeout() bool }
@@ -91,6 +93,10 @@ func understood(r *http.Request, err error) *problem.Error {
 		return problem.New(problem.Unavailable, "cancelled", "The client went away before the request was handled.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem.New(problem.Unavailable, "timeout", "The request took too long. Try again later.")
+	case db.Full(err):
+		full := problem.New(problem.Insufficient, "storage_full", "The server has no room left, and nothing was changed. Try again later.")
+		full.RetryAfter = time.Minute
+		return full
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(problem.Invalid, "body_timeout", "The body came in too slowly. Send the request again.")
 	}

@@ -84,6 +84,8 @@ type Server struct {
 	listener net.Listener
 	metrics  net.Listener
 	tls      *tls.Config
+
+	ownBodies string // prefix of the paths whose handlers bound bodies
 }
 
 // New makes a server with the routes /healthz, /readyz and /metrics. It fails when the certificate cannot be read.
@@ -98,7 +100,7 @@ func New(c Config) (*Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get}
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: cert.get, NextProtos: []string{"h2", "http/1.1"}}
 	}
 	s.mux.HandleFunc("GET /healthz", healthy)
 	s.mux.Handle("GET /readyz", newReadiness(s))
@@ -112,6 +114,10 @@ func (s *Server) Mux() *http.ServeMux { return s.mux }
 // Advertise has answers that ask for a credential say where clients learn how to get one (RFC 9728 §5.1). It is called before the routes are put on the
 // mux.
 func (s *Server) Advertise(metadata string) { s.problems.Metadata = metadata }
+
+// OwnBodies leaves it to the handlers of paths that begin with the prefix to bound the size of bodies, and to refuse what is larger. That a body has to come
+// in at a rate holds for them too. It is called before the server serves.
+func (s *Server) OwnBodies(prefix string) { s.ownBodies = prefix }
 
 // Problems renders errors for this server's handlers.
 func (s *Server) Problems() Problems { return s.problems }
@@ -160,13 +166,14 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, t *tls.Config) error {
 	srv := &http.Server{
 		Handler:           h,
-		TLSConfig:         t,
+		TLSConfig:         t, // serves to have HTTP/2 set up: listeners come with it
 		ReadHeaderTimeout: s.config.HeaderTimeout,
 		ReadTimeout:       s.config.HeaderTimeout + s.config.BodyGrace + time.Duration(s.config.MaxBody/s.config.BodyRate)*time.Second,
 		WriteTimeout:      s.config.AnswerTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ConnState:         s.idle.note,
+		ConnState:         s.noteState,
+		ConnContext:       heard,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug), // broken handshakes and the like: strangers' doing
 	}
 	stopped := make(chan error, 1)
@@ -180,12 +187,12 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler, t *t
 		}
 		stopped <- err
 	})
-	var err error
 	if t != nil {
-		err = srv.ServeTLS(l, "", "")
+		l = newHandshakes(l, t, s.config.HeaderTimeout, s.idle, s.config.Log)
 	} else {
-		err = srv.Serve(l)
+		l = recording{l}
 	}
+	err := srv.Serve(l)
 	if stop() { // it ended by itself
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}

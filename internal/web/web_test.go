@@ -41,7 +41,7 @@ func (j *journal) String() string {
 }
 
 // start serves c on a free port of the loopback and returns its address and its log. Routes puts the routes on the mux.
-func start(t *testing.T, c web.Config, routes func(s *web.Server)) (addr string, log *journal, stop func() error) {
+func start(t testing.TB, c web.Config, routes func(s *web.Server)) (addr string, log *journal, stop func() error) {
 	t.Helper()
 	log = &journal{}
 	c.Log = slog.New(slog.NewJSONHandler(log, nil))
