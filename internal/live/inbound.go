@@ -15,7 +15,7 @@ import (
 func (s *Streams) Inbound(
 	w http.ResponseWriter, r *http.Request, who *access.Principal, of *inbound.Endpoint, still func(context.Context) (*access.Principal, error),
 ) error {
-	leave, err := s.enter(who.Credential)
+	leave, err := s.all.enter(who.Credential)
 	if err != nil {
 		return err
 	}

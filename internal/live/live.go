@@ -1,14 +1,15 @@
 // Package live tells what happens to whoever listens, as it happens: Server-Sent Events of an organisation's facts and delivery attempts, and of what a developer
-// endpoint takes.
+// endpoint or a pull endpoint takes.
 //
 // # How it works
 //
-// There is one [tail] for each log on each node: facts, attempts, events of developer endpoints. It reads what is new once for all who listen, woken by the
+// There is one [tail] for each log on each node: facts, attempts, events of developer endpoints, events of pull endpoints. It reads what is new once for all who listen, woken by the
 // commits of its own process and once a second for those of others, and puts it into the topic of whoever it belongs to. A topic holds the newest entries in
 // memory. Each reader has a mark, the place of the last that it was sent, and goes from there: through the topic while its mark is in there, and through the
 // database when it is further back, because it was away or is slow. So nothing waits for a reader, and a reader misses nothing.
 //
-// A tail reads only while somebody listens. What an entry looks like on the wire is made by the first reader that needs it, once.
+// A tail reads only while somebody listens. What an entry looks like on the wire is made by the first reader that needs it, once. But what a pull endpoint took is
+// looked up again when it is not fresh: it may have been deleted.
 //
 // # What is promised
 //
@@ -29,7 +30,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
-	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 )
 
 // Config is what the streams stand on. The zero values of the counts and durations mean the defaults that are written beside them.
@@ -39,11 +40,16 @@ type Config struct {
 	Engine        *delivery.Engine // which keeps a log of attempts
 	Subscriptions *endpoint.Subscriptions
 	Box           *inbound.Box
-	Log           *slog.Logger
-	Metrics       *Metrics // may be nil
+	Depot         *pull.Depot
+	// Event is what a pull endpoint's event looks like in a form that its face knows, as JSON on one line. In the form "", which has no payload, of and p are nil.
+	Event   func(form string, of *pull.Endpoint, e pull.Event, p *pull.Payload) ([]byte, error)
+	Log     *slog.Logger
+	Metrics *Metrics // may be nil
 
 	Most          int           // streams of this node; 5000
 	PerCredential int           // and of one credential; 100
+	Payloads      int           // those of the node that have payloads of pull endpoints: a slow reader keeps one in memory; 200
+	PayloadsOfOrg int           // and of one organisation; 50
 	Heartbeat     time.Duration // after so long without an event; 15 s
 	Recheck       time.Duration // how often it is looked whether a stream's credential is still good; 3 s
 	Patience      time.Duration // for a write; 10 s
@@ -54,6 +60,8 @@ type Config struct {
 func (c *Config) defaults() {
 	set(&c.Most, 5000)
 	set(&c.PerCredential, 100)
+	set(&c.Payloads, 200)
+	set(&c.PayloadsOfOrg, 50)
 	set(&c.Heartbeat, 15*time.Second)
 	set(&c.Recheck, 3*time.Second)
 	set(&c.Patience, 10*time.Second)
@@ -76,61 +84,36 @@ func set[T int | time.Duration](v *T, to T) {
 // Streams are all streams of this node. [Streams.Run] feeds them.
 type Streams struct {
 	Config
-	facts, attempts, events *tail
+	facts, attempts, events, pulled *tail
 
 	pages   chan struct{} // a place for each who reads pages of the past, so that a thousand who come back leave the database to others too
 	closing chan struct{} // closed when all streams are to end
 
-	mu      sync.Mutex // guards the rest
-	count   int
-	readers map[string]int // by credential
+	all, payloads places
 }
 
 // New makes the streams of a node.
 func New(c Config) *Streams {
 	c.defaults()
-	s := &Streams{Config: c, pages: make(chan struct{}, 2), closing: make(chan struct{}), readers: map[string]int{}}
+	s := &Streams{Config: c, pages: make(chan struct{}, 2), closing: make(chan struct{})}
+	s.all = places{most: c.Most, each: c.PerCredential, whose: "This credential", what: "streams"}
+	s.payloads = places{most: c.Payloads, each: c.PayloadsOfOrg, whose: "This organisation", what: "streams with payloads"}
 	s.facts = newTail("facts", &c, factSource{s})
 	s.attempts = newTail("attempts", &c, attemptSource{s})
 	s.events = newTail("events", &c, eventSource{s})
+	s.pulled = newTail("pull", &c, pullSource{s})
 	return s
 }
 
 // Run feeds the streams until ctx ends, then ends them.
 func (s *Streams) Run(ctx context.Context) {
 	var tails sync.WaitGroup
-	for _, t := range []*tail{s.facts, s.attempts, s.events} {
+	for _, t := range []*tail{s.facts, s.attempts, s.events, s.pulled} {
 		tails.Go(func() { t.run(ctx) })
 	}
 	<-ctx.Done()
 	close(s.closing)
 	tails.Wait()
-}
-
-// enter takes a place among the streams. leave gives it back.
-func (s *Streams) enter(credential string) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.readers[credential] >= s.PerCredential {
-		p := problem.New(problem.TooMany, "too_many_streams", "This credential has %d streams open, which is all that it can have. Close one, or share one.", s.PerCredential)
-		p.RetryAfter = 10 * time.Second
-		return nil, p
-	}
-	if s.count >= s.Most {
-		p := problem.New(problem.Unavailable, "too_many_streams", "All streams of this server are taken. Try again later.")
-		p.RetryAfter = 10 * time.Second
-		return nil, p
-	}
-	s.count++
-	s.readers[credential]++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.count--
-		if s.readers[credential]--; s.readers[credential] == 0 {
-			delete(s.readers, credential)
-		}
-	}, nil
 }
 
 // read returns the database's read side, once there is a place among those who read the past, and what gives the place back.

@@ -24,6 +24,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inbound"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/live"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 	"github.com/stagedoorhq/stagedoor/test/harness"
@@ -39,6 +40,7 @@ type house struct {
 	book    *endpoint.Book
 	engine  *delivery.Engine
 	box     *inbound.Box
+	depot   *pull.Depot
 	streams *live.Streams
 	server  *httptest.Server
 	stop    func() // ends the streams
@@ -73,7 +75,9 @@ func newHouse(t *testing.T, d *db.DB, c live.Config) *house {
 	h.book.Follow(h.ledger)
 	h.engine.LogTo(h.ledger)
 	h.box = inbound.New(inbound.Config{DB: d, Keys: keys, Ledger: h.ledger, Log: log})
+	h.depot = pull.New(pull.Config{DB: d, Keys: keys, Ledger: h.ledger, Log: log})
 	c.DB, c.Ledger, c.Engine, c.Subscriptions, c.Box, c.Log = d, h.ledger, h.engine, subscriptions, h.box, log
+	c.Depot, c.Event = h.depot, pulledJSON
 	h.streams = live.New(c)
 	problems := web.Problems{Log: log}
 	mux := http.NewServeMux()
@@ -88,6 +92,11 @@ func newHouse(t *testing.T, d *db.DB, c live.Config) *house {
 			err = h.streams.Inbound(w, r, h.principal(), e, h.look)
 		}
 		if err != nil {
+			problems.Write(w, r, err)
+		}
+	})
+	mux.HandleFunc("GET /pull", func(w http.ResponseWriter, r *http.Request) {
+		if err := h.pull(w, r); err != nil {
 			problems.Write(w, r, err)
 		}
 	})

@@ -36,7 +36,7 @@ func (s *Streams) Organisation(w http.ResponseWriter, r *http.Request, who *acce
 	if err != nil {
 		return err
 	}
-	leave, err := s.enter(who.Credential)
+	leave, err := s.all.enter(who.Credential)
 	if err != nil {
 		return err
 	}

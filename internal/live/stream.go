@@ -20,6 +20,9 @@ type feed struct {
 	// show returns what the reader gets to see of a part of an entry; nil for nothing. wants is asked before that, so that what nobody wants is not made.
 	wants func(e *entry) bool
 	show  func(ctx context.Context, e *entry, p part) ([]byte, error)
+	// page returns what comes after a place, as the tail's does; nil for that.
+	page func(ctx context.Context, after ledger.Place) (entries []*entry, last ledger.Place, more bool, err error)
+	past bool // what came before the reader did is read from the database, though the topic may have it: it may have been deleted
 
 	topic *topic
 }
@@ -139,6 +142,9 @@ func (r *stream) turn(ctx context.Context) (some bool, changed [2]<-chan struct{
 			if err := r.entry(ctx, f, e); err != nil {
 				return false, changed, err
 			}
+			if err := r.attend(ctx); err != nil {
+				return false, changed, err
+			}
 		}
 		if to != nil {
 			f.at = mark{place: *to}
@@ -152,13 +158,23 @@ func (r *stream) turn(ctx context.Context) (some bool, changed [2]<-chan struct{
 // next returns the feed's next entries. When they are of the past, to is where the reader is after them; else changed tells when there are more.
 func (f *feed) next(ctx context.Context) (entries []*entry, to *ledger.Place, changed <-chan struct{}, err error) {
 	entries, floor, behind, changed := f.topic.after(f.at)
-	if !behind {
+	if !behind && !f.past {
 		return entries, nil, changed, nil
 	}
-	entries, last, more, err := f.tail.page(ctx, f.key, f.at.from())
+	if f.past {
+		floor = f.topic.newest()
+	}
+	page := f.page
+	if page == nil {
+		page = func(ctx context.Context, after ledger.Place) ([]*entry, ledger.Place, bool, error) {
+			return f.tail.page(ctx, f.key, after)
+		}
+	}
+	entries, last, more, err := page(ctx, f.at.from())
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	f.past = more
 	if !more && last.Compare(floor) < 0 {
 		last = floor // everything up to there could be seen, and there is no more
 	}
@@ -236,12 +252,8 @@ func (r *stream) pause(ctx context.Context, some bool, changed [2]<-chan struct{
 	if some {
 		now = make(chan struct{})
 		close(now)
-		select { // what has to be seen to comes first
-		case <-r.closing:
-			return errClosing
-		case <-r.ticking.C:
-			return r.tick(ctx)
-		default:
+		if err := r.attend(ctx); err != nil {
+			return err
 		}
 	}
 	select {
@@ -256,6 +268,18 @@ func (r *stream) pause(ctx context.Context, some bool, changed [2]<-chan struct{
 	case <-changed[1]:
 	}
 	return nil
+}
+
+// attend sees to what comes first: that the stream ends, and whether it may go on. A page of large events can take a slow reader minutes.
+func (r *stream) attend(ctx context.Context) error {
+	select {
+	case <-r.closing:
+		return errClosing
+	case <-r.ticking.C:
+		return r.tick(ctx)
+	default:
+		return nil
+	}
 }
 
 const mostDoubts = 5

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/fact"
+	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 )
 
@@ -28,7 +29,8 @@ type entry struct {
 	place ledger.Place
 	topic int64
 	at    time.Time
-	fact  *fact.Fact // of facts
+	fact  *fact.Fact  // of facts
+	event id.Received // of pull endpoints
 	make  func(ctx context.Context) ([]part, error)
 
 	size      atomic.Int64 // of what is in memory, in bytes
@@ -36,6 +38,7 @@ type entry struct {
 	parts     []part
 	made      bool
 	envelopes map[string][]byte // by format; empty where it has none
+	forms     map[string]form   // of a pull endpoint's event
 }
 
 // part is an event of a stream, without its id: a log of attempts has several in a row.
@@ -115,6 +118,16 @@ func (t *topic) after(m mark) (next []*entry, floor ledger.Place, behind bool, c
 	})
 	next = t.entries[i:]
 	return slices.Clone(next[:min(len(next), some)]), t.floor, false, t.changed
+}
+
+// newest is the place of the last entry.
+func (t *topic) newest() ledger.Place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.entries) == 0 {
+		return t.floor
+	}
+	return t.entries[len(t.entries)-1].place
 }
 
 // tail reads what is new in a log while anybody listens, and puts it into topics.
