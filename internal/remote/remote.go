@@ -25,7 +25,7 @@ import (
 
 const (
 	callTimeout = 30 * time.Second
-	maxAnswer   = 8 << 20 // bytes
+	maxAnswer   = 128 << 20 // bytes; an event may have 64 MiB, in base64, and its headers twice
 	maxWait     = time.Hour
 )
 
@@ -48,6 +48,7 @@ func New(address, key, agent string) (*Server, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute,
+			MaxIdleConnsPerHost: 32,
 		},
 	}}, nil
 }
@@ -69,7 +70,12 @@ func (s *Server) Close() { s.http.CloseIdleConnections() }
 
 // Call makes one call and decodes its answer. A nil body sends none; a nil answer is not decoded. It takes at most 30 seconds.
 func (s *Server) Call(ctx context.Context, method, path string, body, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	return s.CallWithin(ctx, callTimeout, method, path, body, answer)
+}
+
+// CallWithin is [Server.Call] with another time that it takes at most, for calls that the server answers when there is something to say.
+func (s *Server) CallWithin(ctx context.Context, most time.Duration, method, path string, body, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var sent io.Reader
 	if body != nil {
@@ -94,9 +100,12 @@ func (s *Server) Call(ctx context.Context, method, path string, body, answer any
 	if res.StatusCode/100 != 2 {
 		return s.refusal(res)
 	}
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
 		return s.unreached(err)
+	}
+	if len(text) > maxAnswer {
+		return problem.New(problem.Invalid, "too_large", "The server's answer is larger than %d bytes, which is more than is read here.", maxAnswer)
 	}
 	if answer == nil || len(text) == 0 {
 		return nil
@@ -143,6 +152,7 @@ func (s *Server) refusal(res *http.Response) *problem.Error {
 	var said struct {
 		Detail, Code string
 		Errors       []problem.FieldError
+		Error        struct{ Code, Message string } // of /v1
 	}
 	text, _ := io.ReadAll(io.LimitReader(res.Body, maxAnswer)) // what is cut off is not understood, and then not told
 	_ = json.Unmarshal(text, &said)
@@ -152,6 +162,9 @@ func (s *Server) refusal(res *http.Response) *problem.Error {
 		kind = problem.Unavailable
 	case !ok:
 		kind = problem.Mismatch
+	}
+	if said.Error.Message != "" {
+		said.Code, said.Detail = said.Error.Code, said.Error.Message
 	}
 	if said.Detail == "" {
 		said.Detail = fmt.Sprintf("%s answered %s. Is it a Stagedoor of this version?", s.base, res.Status)

@@ -50,6 +50,7 @@ func TestWhatIsRefusedIsAProblemInTheServersWords(t *testing.T) {
 	}{
 		{400, `{"detail":"No such thing.","errors":[{"pointer":"/a","detail":"Not so."}]}`, "No such thing. (/a: Not so.)", true},
 		{403, `{"detail":"You may not."}`, "You may not.", true},
+		{404, `{"error":{"code":"NOT_FOUND","message":"Nothing here."},"meta":{"request_id":"req_1"}}`, "Nothing here.", true},
 		{402, `Pay.`, "answered 402 Payment Required", true},
 		{404, `<html>`, "Is it a Stagedoor of this version?", true},
 		{429, `{"detail":"Slow down."}`, "Slow down.", false},
