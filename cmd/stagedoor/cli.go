@@ -35,6 +35,7 @@ type cli struct {
 	Client   clientCmd   `cmd:"" help:"Apps (OAuth clients)."`
 	Endpoint endpointCmd `cmd:"" help:"Webhook endpoints."`
 	Listen   listenCmd   `cmd:"" help:"Pass a server's events on to a receiver on this machine, as they happen."`
+	Pull     pullCmd     `cmd:"" help:"Run a command for each event that a pull endpoint has taken in, or write the events down."`
 	Trigger  triggerCmd  `cmd:"" help:"Make an event happen on a server, to see what it sends."`
 	Import   importCmd   `cmd:"" help:"Import a calendar of events (JSON-LD, CSV or iCalendar)."`
 

@@ -7,11 +7,11 @@
 //
 // and so on: see stagedoor --help. A subcommand is one file of this package.
 //
-// Every command takes --data and --database, but listen and trigger, which speak to a running server and take --url and --key. Those that
+// Every command takes --data and --database, but listen, pull and trigger, which speak to a running server and take --url and --key. Those that
 // change something may run while a server runs on the same data. A setting is taken from its flag, else from the environment
 // (STAGEDOOR_LISTEN is --listen), else from the JSON file that --config names, whose keys are the names of the flags.
 //
-// Answers go to standard output; with --json they are one JSON object and nothing else, with listen one on each line. Everything else goes
+// Answers go to standard output; with --json they are one JSON object and nothing else, with listen and pull one on each line. Everything else goes
 // to standard error. The exit status is 0, or 1 when the command failed, or 2 when it was used wrongly.
 package main
 

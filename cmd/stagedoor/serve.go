@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +21,11 @@ type serveCmd struct {
 	RequireHTTPS       bool `name:"require-https" help:"Refuse requests to /v2 and /catalog that did not come by https, here or to a trusted proxy." setting:""`
 	OneWebhookPerTopic bool `help:"An owner has one webhook at most for each topic of the format stubhub, Ping excepted." setting:""`
 
+	PullMaxBody   int   `help:"Bytes of a body that a pull endpoint takes." default:"1048576" placeholder:"N" setting:""`
+	PullMaxEvents int64 `help:"Events that the pull endpoints of an organisation keep at once; 0 for no limit." default:"0" placeholder:"N" setting:""`
+	PullMaxBytes  int64 `help:"Bytes of the bodies that they keep; 0 for no limit." default:"0" placeholder:"N" setting:""`
+	PullPerSecond int   `help:"Events a second that a pull endpoint takes on this node in the long run, five times as many at once; 0 for no limit." default:"1000" placeholder:"N" setting:""`
+
 	SMTPURL         string        `name:"smtp-url" help:"Outgoing mail server for invitations and links: smtp://user:password@host:587?from=ADDRESS, or smtps://…." placeholder:"URL" setting:""`
 	NoSignUp        bool          `help:"Strangers may not make accounts; people are invited." setting:""`
 	AccessLife      time.Duration `name:"oauth-access-life" help:"How long an access token is good." default:"1h" placeholder:"DURATION" setting:""`
@@ -33,7 +39,8 @@ type serveCmd struct {
 	place
 }
 
-// Validate keeps codes and pushed requests as short-lived as the specifications want them (RFC 6749 §4.1.2, RFC 9126 §2.2).
+// Validate keeps codes and pushed requests as short-lived as the specifications want them (RFC 6749 §4.1.2, RFC 9126 §2.2), and bounds what pull endpoints
+// may be told to take.
 func (c *serveCmd) Validate() error {
 	for _, l := range []struct {
 		flag       string
@@ -43,8 +50,17 @@ func (c *serveCmd) Validate() error {
 			return fmt.Errorf("%s is from 1s to %s", l.flag, l.most)
 		}
 	}
+	if c.PullMaxBody < 1 || c.PullMaxBody > maxPullBody {
+		return fmt.Errorf("--pull-max-body is from 1 to %d", maxPullBody)
+	}
+	if c.PullMaxEvents < 0 || c.PullMaxBytes < 0 || c.PullPerSecond < 0 {
+		return errors.New("--pull-max-events, --pull-max-bytes and --pull-per-second are 0 or more")
+	}
 	return nil
 }
+
+// maxPullBody is 64 MiB: a body is in memory while it is taken and while it is fetched.
+const maxPullBody = 64 << 20
 
 // Run serves until it is asked to end.
 func (c *serveCmd) Run(ctx context.Context, p *program) error {
@@ -52,6 +68,10 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	cfg.Listen, cfg.MetricsListen, cfg.PublicURL = c.Listen, c.MetricsListen, c.PublicURL
 	cfg.TLSCert, cfg.TLSKey = c.TLSCert, c.TLSKey
 	cfg.RequireHTTPS, cfg.OneWebhookPerTopic = c.RequireHTTPS, c.OneWebhookPerTopic
+	cfg.PullMaxBody, cfg.PullMaxEvents, cfg.PullMaxBytes = c.PullMaxBody, c.PullMaxEvents, c.PullMaxBytes
+	if cfg.PullPerSecond = c.PullPerSecond; c.PullPerSecond == 0 {
+		cfg.PullPerSecond = -1
+	}
 	cfg.SMTPURL, cfg.NoSignUp, cfg.OAuthPerMinute = c.SMTPURL, c.NoSignUp, c.OAuthPerMinute
 	cfg.AccessLife, cfg.RefreshIdle, cfg.RefreshAbsolute, cfg.RefreshGrace = c.AccessLife, c.RefreshIdle, c.RefreshAbsolute, c.RefreshGrace
 	cfg.CodeLife, cfg.PushLife, cfg.DeviceLife = c.CodeLife, c.PushLife, c.DeviceLife

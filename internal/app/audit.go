@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
@@ -29,7 +30,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "door", "stamps", "deliveries" or "ledger"
+	Part string // "stock", "orders", "tickets", "door", "stamps", "deliveries", "pull endpoints" or "ledger"
 	What string // a sentence
 }
 
@@ -87,6 +88,7 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},
+		{"pull endpoints", pull.Audit},
 		{"ledger", parked},
 	} {
 		found, err := part.audit(q)

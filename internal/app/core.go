@@ -13,9 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/cloudevents"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/forward"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/portal"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/pullup"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/standard"
@@ -31,6 +33,9 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/internal/seal"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
@@ -51,6 +56,11 @@ type Config struct {
 
 	RequireHTTPS       bool // /v2 and /catalog refuse what did not come by https
 	OneWebhookPerTopic bool // an owner has one webhook at most for each topic of the format stubhub
+
+	PullMaxBody   int   // bytes of a body that a pull endpoint takes; 1 MiB when 0
+	PullMaxEvents int64 // that an organisation's pull endpoints keep at once; 0 for no bound
+	PullMaxBytes  int64 // of their bodies; 0 for no bound
+	PullPerSecond int   // events that a pull endpoint takes in the long run; 0 for the default of package pull, and no bound when negative
 
 	SMTPURL  string // of the outgoing mail server, see package mail; "" for none
 	NoSignUp bool   // accounts are made by invitation and command only
@@ -86,6 +96,7 @@ type Core struct {
 	People        *org.People
 	Apps          *oauth.Registry
 	Box           *inbound.Box
+	Pull          *pull.Depot
 
 	node    string
 	finder  Finder
@@ -154,7 +165,7 @@ func (c *Core) open(ctx context.Context) error {
 			return inventory.Barcodes(c.DB.Read(ctx), c.Keys, org, listingNo, ordinals, at)
 		},
 	})
-	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), c.stubhub}
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), c.stubhub, forward.New(c.handed)}
 	vocabularies := make([]endpoint.Vocabulary, len(dialects))
 	for i, d := range dialects {
 		vocabularies[i] = d
@@ -177,6 +188,9 @@ func (c *Core) open(ctx context.Context) error {
 	c.Endpoints.Follow(c.Ledger)
 	c.Engine.LogTo(c.Ledger)
 	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
+	c.Pull = pull.New(pull.Config{
+		DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Webhooks: c.Endpoints, Log: c.Log, MaxBody: c.PullMaxBody, MaxEvents: c.PullMaxEvents, MaxBytes: c.PullMaxBytes, PerSecond: float64(c.PullPerSecond),
+	})
 	c.Events = event.New(c.Ledger, bespoken)
 	c.Stock = inventory.New(c.Ledger, c.Keys)
 	c.Events.OnDelete(c.Stock.CloseEvent)
@@ -184,9 +198,32 @@ func (c *Core) open(ctx context.Context) error {
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)
 	c.Gates = gate.New(c.Ledger, c.Tickets)
-	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: c.Endpoints, Ledger: c.Ledger}
+	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: ofApps{c.Endpoints, c.Pull}, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})
 	return nil
+}
+
+// handed looks up what goes on from a pull endpoint to a webhook.
+func (c *Core) handed(ctx context.Context, org int64, of pull.Handed) ([]byte, error) {
+	body, err := c.Pull.Body(ctx, org, of)
+	if p := problem.As(err); p != nil && (p.Kind == problem.NotFound || p.Kind == problem.Gone) {
+		return nil, delivery.ErrErased
+	}
+	return body, err
+}
+
+// ofApps are the webhooks and the pull endpoints of apps. It implements [oauth.Endpoints].
+type ofApps struct {
+	hooks *endpoint.Book
+	pull  *pull.Depot
+}
+
+// Limit has both end with the grant that they were made on. What comes to a pull endpoint is its senders' to say, and not limited by scopes otherwise.
+func (o ofApps) Limit(tx *db.Tx, org, grant int64, sees scope.Set) error {
+	if err := o.hooks.Limit(tx, org, grant, sees); err != nil || sees != 0 {
+		return err
+	}
+	return o.pull.EndGrant(tx, org, grant, audit.By{})
 }
 
 // bespoken tells whether an event has ever had an order, or has a hold that may become one.

@@ -23,7 +23,7 @@ type Erased struct {
 	Tickets  int  // of which they were the holder, or which they offered or were offered
 	Stamps   int  // stamps that were theirs, and check-ins by which they earn them
 	Messages int  // own messages whose data was blanked
-	Traces   int  // envelopes and attempts that had kept something, and orders in whose notes the address stood
+	Traces   int  // envelopes, attempts and arrivals that had kept something, and orders in whose notes the address stood
 	Answers  int  // kept answers that were forgotten
 	Member   bool // a membership, tokens, grants or invitations went
 	Account  bool // the account itself went

@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
@@ -132,9 +133,14 @@ func (e *erasure) traces(ctx context.Context) error {
 	return err
 }
 
-// arrivals blanks what developer endpoints have taken.
+// arrivals blanks what developer endpoints and pull endpoints have taken.
 func (e *erasure) arrivals(ctx context.Context) error {
 	n, err := inbound.EraseTraces(ctx, e.DB, e.org, e.address)
+	e.done.Traces += n
+	if err != nil {
+		return err
+	}
+	n, err = pull.EraseTraces(ctx, e.DB, e.org, e.address)
 	e.done.Traces += n
 	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/message"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 )
 
 // MakeHistory fills an installation that nobody serves with n deliveries that were really made: messages of 1 KiB, published for its only organisation and
@@ -49,6 +50,39 @@ func (c *Core) MakeHistory(ctx context.Context, n int) error {
 	go func() { _ = server.Serve(sink) }()
 	defer server.Close()
 	return c.pointedAt(ctx, all[0], "http://"+sink.Addr().String()+"/", func() error { return c.deliverHistory(ctx, owner, wanted(all[0]), n, &arrived) })
+}
+
+// MakeArrivals has the only pull endpoint of an installation that nobody serves keep n events more, of 1 KiB each.
+func (c *Core) MakeArrivals(ctx context.Context, n int) error {
+	orgs, err := org.All(c.DB.Read(ctx))
+	if err != nil {
+		return err
+	}
+	if len(orgs) != 1 {
+		return fmt.Errorf("make arrivals: there are %d organisations, want one", len(orgs))
+	}
+	all, _, err := c.Pull.List(c.DB.Read(ctx), pull.Whose{Org: orgs[0].No}, 0, 2)
+	if err != nil {
+		return err
+	}
+	if len(all) != 1 {
+		return fmt.Errorf("make arrivals: there are %d pull endpoints, want one", len(all))
+	}
+	var next atomic.Int64
+	senders, ctx := errgroup.WithContext(ctx)
+	for range 256 {
+		senders.Go(func() error {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				body := fmt.Appendf(nil, `{"id":%d,"type":"payment.succeeded","text":"%*d"}`, i, 960, i)
+				in := pull.Inbound{Head: []byte("Content-Type: application/json\r\n"), Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+				if _, err := c.Pull.Deposit(ctx, all[0], in); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return senders.Wait()
 }
 
 // pointedAt runs f while an endpoint has another URL.

@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/hookbridge"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/stubhub"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
@@ -71,6 +72,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	parts.Go(func() { f.api.Run(engine) })
 	parts.Go(func() { f.door.Run(engine) })
 	parts.Go(func() { f.apps.Run(engine) })
+	parts.Go(func() { c.Pull.Run(engine) })
 	parts.Go(func() { c.sweep(engine) })
 	for _, f := range c.followers() {
 		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
@@ -80,6 +82,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	defer stopServing()
 	parts.Go(func() { f.streams.Run(serving) }) // streams and answers that are held back end first: the server waits for them
 	parts.Go(func() { c.Box.Run(serving) })
+	parts.Go(func() { f.pull.Run(serving) })
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(serving) }()
 	if ready != nil {
@@ -120,6 +123,7 @@ type faces struct {
 	apps    *oauth.Server
 	pages   *account.Pages
 	streams *live.Streams
+	pull    *hookbridge.API
 }
 
 // faces puts them on a server, which the outside reaches at a URL.
@@ -146,6 +150,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	registry.MustRegister(counted.Collectors()...)
 	f.streams = live.New(live.Config{
 		DB: c.DB, Ledger: c.Ledger, Engine: c.Engine, Subscriptions: c.Subscriptions, Box: c.Box, Log: c.Log, Metrics: counted,
+		Depot: c.Pull, Event: hookbridge.Event,
 	})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
@@ -164,6 +169,11 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Calendar: c.Events, Stock: c.Stock, Book: c.Orders,
 		Keys: c.Keys, Endpoints: c.Endpoints, PublicURL: url, Secure: secure, ClientAddr: web.Client, Log: c.Log,
 	})
+	f.pull = hookbridge.New(server.Mux(), hookbridge.Config{
+		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Depot: c.Pull, PublicURL: url, RequestID: web.RequestID,
+		ClientAddr: web.Client, Head: web.Head, Streams: f.streams,
+	})
+	server.OwnBodies(hookbridge.Base)
 	return f, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
@@ -39,7 +40,7 @@ type personExportJSON struct {
 	Messages     []personMessageJSON     `json:"messages" nullable:"false" doc:"The organisation's own, with the address in them; oldest first, 1,000 and 8 MiB at most."`
 	Grants       []grantJSON             `json:"grants" nullable:"false" doc:"What they have allowed apps here."`
 	Tokens       []personTokenJSON       `json:"tokens" nullable:"false"`
-	Received     []personReceivedJSON    `json:"received" nullable:"false" doc:"What developer endpoints have taken that has the address in it; oldest first, 1,000 and 8 MiB at most."`
+	Received     []personReceivedJSON    `json:"received" nullable:"false" doc:"What developer endpoints, and after them pull endpoints, have taken that has the address in it; oldest first, 1,000 and 8 MiB at most."`
 	DevEndpoints []personDevEndpointJSON `json:"devEndpoints" nullable:"false" doc:"Their own."`
 	Audit        []personAuditJSON       `json:"audit" nullable:"false" doc:"What they did and what was done to them; newest first, 1,000 at most."`
 	Incomplete   []string                `json:"incomplete" nullable:"false" doc:"Names of lists of which there is more than is shown."`
@@ -108,6 +109,8 @@ type personReceivedJSON struct {
 	Event string `json:"event"`
 	At    string `json:"at" format:"date-time"`
 	Body  string `json:"body"`
+
+	Headers []string `json:"headers,omitempty" doc:"Of what a pull endpoint has taken: the lines with the address in them. Others may have secrets of the organisation's."`
 }
 
 type personDevEndpointJSON struct {
@@ -291,6 +294,14 @@ func (a *API) exportMessages(ctx context.Context, o int64, s someone, j *personE
 
 func (a *API) exportReceived(ctx context.Context, o int64, s someone, j *personExportJSON) error {
 	size := 0
+	add := func(r personReceivedJSON) bool {
+		if size += len(r.Body); len(j.Received) == exportMost || size > exportBytes {
+			j.Incomplete = append(j.Incomplete, "received")
+			return false
+		}
+		j.Received = append(j.Received, r)
+		return true
+	}
 	for last, more := int64(0), true; more; {
 		var found []inbound.Event
 		var err error
@@ -298,14 +309,37 @@ func (a *API) exportReceived(ctx context.Context, o int64, s someone, j *personE
 			return err
 		}
 		for _, e := range found {
-			if size += len(e.Body); len(j.Received) == exportMost || size > exportBytes {
-				j.Incomplete = append(j.Incomplete, "received")
+			if !add(personReceivedJSON{e.ID.String(), e.Name, instant(e.At), string(e.Body), nil}) {
 				return nil
 			}
-			j.Received = append(j.Received, personReceivedJSON{e.ID.String(), e.Name, instant(e.At), string(e.Body)})
+		}
+	}
+	for last, more := int64(0), true; more; {
+		var found []pull.Mention
+		var err error
+		if found, last, more, err = pull.Mentions(a.DB.Read(ctx), o, last, s.address); err != nil {
+			return err
+		}
+		for _, e := range found {
+			if e.Deleted() { // out of everybody's reach, and about to be removed
+				continue
+			}
+			if !add(personReceivedJSON{e.ID.String(), e.Type, instant(e.ReceivedAt), string(e.Body), mentioning(e.Fields(), s)}) {
+				return nil
+			}
 		}
 	}
 	return nil
+}
+
+// mentioning are the header lines that have a person's address in them.
+func mentioning(fields []pull.Field, s someone) (lines []string) {
+	for _, f := range fields {
+		if s.address.In([]byte(f.Value)) {
+			lines = append(lines, f.Name+": "+f.Value)
+		}
+	}
+	return lines
 }
 
 func (a *API) exportDevEndpoints(ctx context.Context, o int64, s someone, j *personExportJSON) error {
