@@ -18,7 +18,7 @@ var seen struct {
 const window = 16
 
 // ours is what secrets of this server look like.
-var ours = regexp.MustCompile(`\b(?:sd[pacdrs]?_|whsec_|whsk_|urn:ietf:params:oauth:request_uri:)([A-Za-z0-9+/_-]{16,})`)
+var ours = regexp.MustCompile(`\b(?:sd[pacdrsi]?_|whsec_|whsk_|urn:ietf:params:oauth:request_uri:)([A-Za-z0-9+/_-]{16,})`)
 
 // shortest is how long a secret is at least: shorter ones are in any log by chance.
 const shortest = 8

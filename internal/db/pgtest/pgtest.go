@@ -257,6 +257,32 @@ func (c *Cluster) CreateDatabase(ctx context.Context, name, template string) err
 	return nil
 }
 
+// CreateDatabaseIn makes a database whose files lie in a new folder of dir, which
+// may be a small disk. The server's own log stays where it is.
+func (c *Cluster) CreateDatabaseIn(ctx context.Context, name, dir string) error {
+	who, err := serverUser()
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(dir, name)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	if err := who.own(folder); err != nil {
+		return err
+	}
+	space := pgx.Identifier{name}.Sanitize()
+	for _, sql := range []string{
+		"CREATE TABLESPACE " + space + " LOCATION '" + strings.ReplaceAll(folder, "'", "''") + "'",
+		"CREATE DATABASE " + space + " TABLESPACE " + space,
+	} {
+		if err := c.exec(ctx, sql); err != nil {
+			return fmt.Errorf("create database %s in %s: %w", name, folder, err)
+		}
+	}
+	return nil
+}
+
 // DropDatabase removes a database and ends the connections that are left to it.
 // One that does not exist is no error.
 func (c *Cluster) DropDatabase(ctx context.Context, name string) error {
