@@ -69,11 +69,13 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 				before := s.dump(t)
 				for _, table := range []string{
 					"users", "links", "sessions", "order_people", "orders", "tickets", "fact_private", "facts", "envelopes", "attempts", "personal_tokens", "inbound_events",
+					"pull_endpoints", "pull_events", "pull_payloads", "pull_rejections",
 				} {
 					if len(mentions(before[table], kari)) == 0 {
 						t.Errorf("the table %s does not have the address before: nothing is shown by its not having it after", table)
 					}
 				}
+				s.sealed(t, before)
 				if n := len(before["dev_endpoints"]); n != 2 {
 					t.Errorf("there are %d developer endpoints", n)
 				}
@@ -92,6 +94,7 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 				if n, left := len(after["dev_endpoints"]), after["inbound_events"]; n != 1 || len(left) != 2 || len(mentions(left, ola)) != 1 {
 					t.Errorf("after it there are %d developer endpoints, with %d events: %v; want the organisation's own, with both of its events and Ola in one", n, len(left), left)
 				}
+				s.emptied(t)
 				s.others(t, before, after)
 				s.silent(t)
 				s.gone(t)
@@ -109,8 +112,10 @@ type stay struct {
 	api    *harness.Client
 	hooks  *echo
 
-	personal, access string   // Kari's tokens
-	orders           []string // Kari's
+	box              *box
+	pulled           map[string]string // ids of the box's events, by where the address stands in them
+	personal, access string            // Kari's tokens
+	orders           []string          // Kari's
 }
 
 func newStay(t *testing.T, h *harness.House) *stay {
@@ -178,6 +183,7 @@ func (s *stay) live(t *testing.T) {
 		s.api.Call(t, 201, "POST", "/api/v1/webhooks", body{"url": s.hooks.url, "events": events, "format": format, "retry": body{"delays": []int{}}})
 	}
 	s.develop(t)
+	s.collect(t)
 	s.trade(t)
 	s.settle(t)
 }
@@ -191,6 +197,71 @@ func (s *stay) develop(t *testing.T) {
 			s.api.Call(t, 200, "POST", "/api/webhook/"+box, body{"type": "acme.seen", "who": strings.ToUpper(who)}, "X-Sent-By", who, "X-API-Key", "")
 		}
 	}
+}
+
+// collect has a pull endpoint take both in: in bodies, in a header, in the name of what comes, in what was deleted and in what was refused.
+func (s *stay) collect(t *testing.T) {
+	t.Helper()
+	made := s.api.Call(t, 201, "POST", "/v1/pull-endpoints", body{
+		"name": "Till", "description": "Ask Ola or " + kari, "event_type_source": "header", "event_type_path": "X-Type", "idempotency_header_names": []string{"X-Sent-By"},
+		"token_value": tillToken, "hmac_secret": tillSecret,
+	})
+	s.box = &box{org: &org{Client: s.api, slug: s.slug}, id: text(t, made, "data.id"), path: "/v1/pull-endpoints/" + text(t, made, "data.id"), ingest: text(t, made, "data.ingest_url")}
+	harness.Secret(tillToken, tillSecret)
+	s.pulled = map[string]string{
+		"body":    s.box.take(t, `{"who":"`+strings.ToUpper(kari)+`"}`, nil),
+		"escaped": s.box.take(t, `{"who":"`+strings.Replace(kari, "@", `\u0040`, 1)+`"}`, nil),
+		"header":  s.box.take(t, `{}`, map[string]string{"X-Sent-By": kari, "Authorization": "Bearer somebody-elses"}),
+		"type":    s.box.take(t, `{}`, map[string]string{"X-Type": "seen " + kari}),
+		"binary":  s.box.take(t, "\xff\x00"+kari+"\xff", nil),
+		"fetched": s.box.take(t, kari, nil),
+		"deleted": s.box.take(t, kari, nil),
+		"ola":     s.box.take(t, `{"who":"`+ola+`"}`, nil),
+	}
+	s.api.Call(t, 200, "GET", s.box.path+"/events/"+s.pulled["fetched"], nil)
+	s.api.Call(t, 200, "DELETE", s.box.path+"/events/"+s.pulled["deleted"], nil)
+	for _, who := range []string{kari, ola} {
+		if a := s.box.post(t, "PUT", "", nil, map[string]string{"User-Agent": "Mail (" + who + ")"}); a.Status != 405 {
+			t.Errorf("PUT to an ingest URL = %d", a.Status)
+		}
+	}
+	s.box.rejections(t, 2)
+}
+
+// Secrets of the pull endpoint, which does not ask for them.
+const (
+	tillToken  = "token-of-the-till-4711"
+	tillSecret = "secret-of-the-till-4711"
+)
+
+// sealed checks that no table has a secret of the pull endpoint in it.
+func (s *stay) sealed(t *testing.T, tables map[string][]string) {
+	t.Helper()
+	for table, rows := range tables {
+		for _, row := range rows {
+			for _, secret := range []string{s.box.ingest[strings.LastIndexByte(s.box.ingest, '/')+1:], tillToken, tillSecret} {
+				if strings.Contains(row, secret) {
+					t.Errorf("%s has a secret of the pull endpoint: %.500s", table, row)
+				}
+			}
+		}
+	}
+}
+
+// emptied checks what is left of a pull endpoint's events: that they came, but for Ola's, which is whole.
+func (s *stay) emptied(t *testing.T) {
+	t.Helper()
+	for what, id := range s.pulled {
+		a := s.api.Call(t, 200, "GET", s.box.path+"/events/"+id+"?preview=true", nil)
+		if what == "ola" {
+			expect(t, a.Body, "data.payload.who", ola)
+			continue
+		}
+		expect(t, a.Body, "data.payload", nil, "data.headers", nil, "data.event_type", nil, "data.received_at", filled)
+	}
+	expect(t, s.api.Call(t, 200, "GET", s.box.path, nil).Body, "data.counts.stored", 6, "data.counts.fetched", 1, "data.counts.total", 7)
+	expect(t, s.api.Call(t, 200, "GET", s.box.path+"/events/"+s.pulled["body"], nil).Body, "data.status", "fetched", "data.payload", nil)
+	expect(t, s.api.Call(t, 200, "POST", s.box.path+"/events/ack", body{"event_ids": []string{s.pulled["body"]}}).Body, "data.acknowledged", 1)
 }
 
 // trade has both buy, and their tickets go wrong in all ways.
@@ -326,13 +397,16 @@ func (s *stay) exported(t *testing.T) {
 		t.Errorf("the export is %q, want an attachment", d)
 	}
 	expect(t, a.Body, "account.name", "Kari", "membership.role", "admin")
-	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "received": 2, "devEndpoints": 1, "incomplete": 0} {
+	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "received": 8, "devEndpoints": 1, "incomplete": 0} {
 		var j map[string]json.RawMessage
 		_ = json.Unmarshal(a.Body, &j)
 		var all []json.RawMessage
 		if err := json.Unmarshal(j[list], &all); err != nil || len(all) != n {
 			t.Errorf("the export has %d %s, want %d: %s", len(all), list, n, j[list])
 		}
+	}
+	if !bytes.Contains(a.Body, []byte(`"X-Sent-By: `+kari)) || bytes.Contains(a.Body, []byte("somebody-elses")) {
+		t.Errorf("the export does not have the header with her address, or another: %s", a.Body)
 	}
 	if bytes.Contains(a.Body, []byte(ola)) || bytes.Contains(a.Body, []byte("sd")) && regexp.MustCompile(`sd[pa]_`).Match(a.Body) {
 		t.Errorf("the export has somebody else or a secret in it: %s", a.Body)

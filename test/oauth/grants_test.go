@@ -79,6 +79,30 @@ func TestLine95WebhooksEndWithTheirGrant(t *testing.T) {
 	})
 }
 
+func TestLine95PullEndpointsEndWithTheirGrant(t *testing.T) {
+	onSites(t, func(t *testing.T, s *site) {
+		o := s.newOrg(t)
+		p := o.person(t, "owner")
+		for name, end := range map[string]func(a *app){
+			"the organisation ends the grant": func(a *app) { o.api(t, 204, "DELETE", "/api/v1/oauth/grants/"+a.grant(t), nil) },
+			"the person withdraws it":         func(a *app) { p.remove(t, a) },
+			"the app is deleted":              func(a *app) { o.api(t, 204, "DELETE", "/api/v1/oauth/clients/"+a.ID, nil) },
+		} {
+			a := o.confidential(t)
+			token := p.grant(t, a, "scope", "webhooks:manage").access
+			made := s.bearer(t, token, "POST", "/v1/pull-endpoints", map[string]any{}).must(t, 201)
+			_, path, _ := strings.Cut(made.text("data.ingest_url"), "/v1/")
+			s.do(t, "POST", "/v1/"+path, []byte("{}")).must(t, 202)
+			o.api(t, 200, "GET", "/v1/pull-endpoints/"+made.text("data.id"), nil)
+			end(a)
+			if r := s.do(t, "POST", "/v1/"+path, []byte("{}")); r.Status != 404 || r.text("error.code") != "ENDPOINT_DELETED" {
+				t.Errorf("%s: something that is sent after it is answered %d %s", name, r.Status, r.Body)
+			}
+			o.api(t, 404, "GET", "/v1/pull-endpoints/"+made.text("data.id"), nil)
+		}
+	})
+}
+
 // grant is the id of the grant that the app has in its organisation.
 func (a *app) grant(t *testing.T) string {
 	t.Helper()
