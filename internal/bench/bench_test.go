@@ -63,7 +63,7 @@ func assertDead(t *testing.T, pids string) {
 }
 
 func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
-	var seeded []int
+	var seeded, kept []int
 	r, err := command(t.Context(), t, bench.Options{
 		Arms: []string{"plain", "durable", "sqlite"},
 		SeedOld: func(_ context.Context, dir, database string, n int) error {
@@ -71,6 +71,10 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 				t.Errorf("SeedOld was called with %q and %q: %v", dir, database, err)
 			}
 			seeded = append(seeded, n)
+			return nil
+		},
+		SeedPull: func(_ context.Context, _, _ string, n int) error {
+			kept = append(kept, n)
 			return nil
 		},
 	}.Hasty())
@@ -91,7 +95,7 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 			}
 			continue
 		}
-		if x.Part == "door" {
+		if x.Part == "door" || x.Part == "ingest" || x.Part == "kept" {
 			if x.Accepted == 0 || x.Publish == nil || x.Publish.Count != x.Accepted {
 				t.Errorf("%s: %d accepted, answers %+v", name, x.Accepted, x.Publish)
 			}
@@ -125,13 +129,22 @@ func TestEveryPartIsMeasuredAndNothingIsLost(t *testing.T) {
 		"hot, a listing with stock for all, sqlite", "hot, a ticket type with stock for all, sqlite", "hot, a ticket type that sells out, sqlite",
 		"onsale, 14 reservations in 150ms, 4 connections, sqlite",
 		"tokens, one token, 4 publishers, sqlite", "tokens, one token, 100/s, sqlite", "tokens, a token each, 4 publishers, sqlite", "tokens, a token each, 100/s, sqlite",
-		"door, sqlite", "stream, sqlite", "old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
+		"door, sqlite", "stream, sqlite",
+		"ingest, 1 KiB, single", "ingest, 1 KiB, durable", "ingest, 1 KiB, sqlite", "ingest, 1 KiB, single", "ingest, 1 KiB, durable", "ingest, 1 KiB, sqlite",
+		"ingest, 32 KiB, single", "ingest, 32 KiB, durable", "ingest, 32 KiB, sqlite", "ingest, 32 KiB, single", "ingest, 32 KiB, durable", "ingest, 32 KiB, sqlite",
+		"ingest, 1 MiB, single", "ingest, 1 MiB, durable", "ingest, 1 MiB, sqlite", "ingest, 1 MiB, single", "ingest, 1 MiB, durable", "ingest, 1 MiB, sqlite",
+		"ingest, 1 KiB, 100/s, single", "ingest, 1 KiB, 100/s, durable", "ingest, 1 KiB, 100/s, sqlite",
+		"kept, list, few kept, sqlite", "kept, fetch, few kept, sqlite", "kept, list, many kept, sqlite", "kept, fetch, many kept, sqlite",
+		"old, fresh tables, sqlite", "old, many old deliveries, sqlite", "restart, sqlite",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]int{7}, seeded); diff != "" {
 		t.Errorf("calls of SeedOld (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{3, 6}, kept); diff != "" {
+		t.Errorf("calls of SeedPull (-want +got):\n%s", diff)
 	}
 	if last := r.Results[len(r.Results)-1]; last.Restart == nil || last.Restart.Backlog == 0 || last.Restart.LastDeliverySeconds == 0 {
 		t.Errorf("restart = %+v, want a backlog and the time it took", last.Restart)

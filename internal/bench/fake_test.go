@@ -64,6 +64,7 @@ type flags struct {
 	listen, data, database, allow string
 	org, url, format, event       string
 	scope, grant, perMinute       string
+	perSecond                     string
 	json                          bool
 }
 
@@ -80,6 +81,7 @@ func parse(args []string) (f flags, err error) {
 	fs.StringVar(&f.scope, "scope", "", "")
 	fs.StringVar(&f.grant, "grant-type", "", "")
 	fs.StringVar(&f.perMinute, "oauth-per-minute", "", "")
+	fs.StringVar(&f.perSecond, "pull-per-second", "", "")
 	fs.BoolVar(&f.json, "json", false, "")
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		args = args[1:]
@@ -148,8 +150,8 @@ func serveFake(args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.allow != "127.0.0.0/8" || f.perMinute != "0" {
-		return fmt.Errorf("serve has --allow-target %q --oauth-per-minute %q", f.allow, f.perMinute)
+	if f.allow != "127.0.0.0/8" || f.perMinute != "0" || f.perSecond != "0" {
+		return fmt.Errorf("serve has --allow-target %q --oauth-per-minute %q --pull-per-second %q", f.allow, f.perMinute, f.perSecond)
 	}
 	if err := os.MkdirAll(f.data, 0o700); err != nil {
 		return err
@@ -206,6 +208,8 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/api/v1/stream" && r.Header.Get("X-Api-Key") == "sd_secret" && r.URL.RawQuery == "attempts=false&kinds=bench.sent":
 		s.stream(w, r)
+	case r.Method == http.MethodPost && r.URL.Path == "/v1/webhooks/receive/1/sdi_secret" && r.Header.Get("X-Api-Key") == "none" && len(body) >= 1<<10:
+		w.WriteHeader(http.StatusAccepted)
 	case r.URL.Path == "/metrics" || r.URL.Path == "/oauth/token" || r.Method == http.MethodGet:
 		s.serveReaders(w, r, string(body))
 	case r.Header.Get("X-Api-Key") != "sd_secret":
@@ -218,6 +222,9 @@ func (s *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/api/v1/inventory":
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprint(w, `{"listingId":"674e1234567890abcdef1234"}`)
+	case r.URL.Path == "/v1/pull-endpoints":
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"data":{"id":"1","ingest_url":"http://hooks.example.test/v1/webhooks/receive/1/sdi_secret"}}`)
 	case strings.HasSuffix(r.URL.Path, "/ticket-types"):
 		_, _ = fmt.Sscanf(string(body[bytes.Index(body, []byte(`"quantity"`)):]), `"quantity":%d`, &s.stock)
 		w.WriteHeader(http.StatusCreated)
@@ -269,6 +276,10 @@ func (s *fake) serveReaders(w http.ResponseWriter, r *http.Request, body string)
 		fmt.Fprint(w, `{"data":[]}`)
 	case r.URL.Path == "/api/v1/tickets" && r.URL.Query().Get("eventId") == "evn_1" && r.Header.Get("X-Api-Key") == "sd_secret":
 		fmt.Fprintf(w, `{"data":[{"id":"tkt_1","code":"SD1:CODE1"},{"id":"tkt_%s"}]}`, r.URL.Query().Get("offset"))
+	case r.URL.Path == "/v1/pull-endpoints/1/events" && r.URL.Query().Get("limit") != "" && r.Header.Get("X-Api-Key") == "sd_secret":
+		fmt.Fprint(w, `{"data":[{"id":"ev-1","received_at":"2026-01-01T00:00:00Z"}]}`)
+	case r.URL.Path == "/v1/pull-endpoints/1/events/ev-1" && r.Header.Get("X-Api-Key") == "sd_secret":
+		fmt.Fprint(w, `{"data":{"id":"ev-1"}}`)
 	case strings.HasPrefix(r.URL.Path, "/api/v1/tickets/tkt_"):
 		fmt.Fprint(w, `{"id":"tkt_2","code":"SD1:CODE2"}`)
 	default:

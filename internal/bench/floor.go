@@ -17,12 +17,13 @@ import (
 const (
 	plain   = "plain"
 	durable = "durable"
+	single  = "single" // of the part ingest only: an append and an fdatasync of its own for each message, as plain servers do it
 )
 
 // floorWorkers is how many requests a floor has under way to one receiver.
 const floorWorkers = 32
 
-// Floor is the hidden command "stagedoor bench-floor plain|durable --listen ADDR --dir DIR --to URL…": the relay that [Command]
+// Floor is the hidden command "stagedoor bench-floor plain|durable|single --listen ADDR --dir DIR --to URL…": the relay that [Command]
 // compares Stagedoor with. It prints the address it listens on to out and serves until ctx is done. Nobody but Command calls it;
 // args are what follows the word bench-floor, unread.
 //
@@ -74,12 +75,16 @@ func newFloor(args []string) (f *floor, listen string, err error) {
 	f = &floor{client: floorClient()}
 	switch kind {
 	case plain:
-	case durable:
-		if f.journal, err = newJournal(filepath.Join(dir, "floor.log")); err != nil {
+	case durable, single:
+		group := maxWaiting
+		if kind == single {
+			group = 1
+		}
+		if f.journal, err = newJournal(filepath.Join(dir, "floor.log"), group); err != nil {
 			return nil, "", err
 		}
 	default:
-		return nil, "", fmt.Errorf("bench-floor is %q, and may be %s or %s", kind, plain, durable)
+		return nil, "", fmt.Errorf("bench-floor is %q, and may be %s, %s or %s", kind, plain, durable, single)
 	}
 	for _, url := range to {
 		f.lanes = append(f.lanes, f.lane(url))

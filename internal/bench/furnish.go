@@ -30,6 +30,9 @@ func (s *subject) furnish(ctx context.Context, n need) error {
 			return err
 		}
 	}
+	if n.ingest {
+		return s.pullEndpoint(ctx)
+	}
 	if n.tokens > 0 {
 		return s.allow(ctx, org.Slug, n.tokens)
 	}

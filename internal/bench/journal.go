@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// journal is a file to which records are appended, with one fdatasync for all that wait at that moment.
+// journal is a file to which records are appended, with one fdatasync for all that wait at that moment, or for each.
 type journal struct {
 	file    *os.File
 	waiting chan *pending
+	group   int           // how many records share one fdatasync at most
 	ended   chan struct{} // closed when write has returned
 	spare   sync.Pool     // of *pending
 
@@ -29,12 +30,12 @@ const maxWaiting = 256
 
 var errJournalClosed = errors.New("the journal is closed")
 
-func newJournal(path string) (*journal, error) {
+func newJournal(path string, group int) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600) // #nosec G304 -- the bench names it
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{file: file, waiting: make(chan *pending, maxWaiting), ended: make(chan struct{})}
+	j := &journal{file: file, group: group, waiting: make(chan *pending, maxWaiting), ended: make(chan struct{})}
 	j.spare.New = func() any { return &pending{done: make(chan error, 1)} }
 	go j.write()
 	return j, nil
@@ -64,7 +65,7 @@ func (j *journal) write() {
 	var group []*pending
 	for p := range j.waiting {
 		group = append(group[:0], p)
-		for more := true; more && len(group) < maxWaiting; {
+		for more := true; more && len(group) < j.group; {
 			select {
 			case p, ok := <-j.waiting:
 				if more = ok; ok {

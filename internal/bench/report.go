@@ -63,6 +63,8 @@ type Result struct {
 
 	// OfFloor is AcceptedPerSecond over that of the durable floor under the same load; 0 where that was not measured.
 	OfFloor float64 `json:"ofDurableFloor,omitempty"`
+	// OfPlain is the same over a plain server that appends and syncs for each event, in the part ingest.
+	OfPlain float64 `json:"ofPlainServer,omitempty"`
 
 	Check   *Check   `json:"check,omitempty"`
 	Sale    *Sale    `json:"sale,omitempty"`
@@ -99,14 +101,21 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partTokens || x.Part == partDoor || x.Sale != nil {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partKept || x.Part == partTokens || x.Part == partDoor || x.Sale != nil {
 			continue
 		}
 		part := partThroughput
 		if x.Part == partTen {
 			part = partTen
 		}
-		if floor := r.find(part, "", durable); floor != nil && floor.AcceptedPerSecond > 0 {
+		kind := ""
+		if x.Part == partIngest {
+			part, kind = partIngest, x.Case
+		}
+		if plain := r.find(part, kind, single); plain != nil && plain.AcceptedPerSecond > 0 {
+			x.OfPlain = round(x.AcceptedPerSecond/plain.AcceptedPerSecond, 3)
+		}
+		if floor := r.find(part, kind, durable); floor != nil && floor.AcceptedPerSecond > 0 {
 			x.OfFloor = round(x.AcceptedPerSecond/floor.AcceptedPerSecond, 3)
 		}
 	}

@@ -29,6 +29,7 @@ type subject struct {
 	tokens    []string // for the part tokens
 	event     string   // for the part door
 	codes     []string // the same
+	pull      string   // the path of the pull endpoint, for the parts ingest and kept
 }
 
 // need is what a trial needs of its subject.
@@ -38,6 +39,7 @@ type need struct {
 	orders    bool              // orders instead of messages
 	tokens    int               // access tokens, to read with
 	people    int               // tickets, to scan
+	ingest    bool              // a pull endpoint instead of messages
 }
 
 // start makes a subject of an arm: fresh data, a running server, its endpoints registered and known to be heard.
@@ -64,7 +66,7 @@ func (s *subject) open(ctx context.Context, b *bench, n need) (err error) {
 	for i, way := range n.sick {
 		s.receiver.ways[i].Store(int32(way))
 	}
-	if s.arm == plain || s.arm == durable {
+	if s.arm == plain || s.arm == durable || s.arm == single {
 		err = s.startFloor(ctx)
 	} else {
 		err = s.startStagedoor(ctx, b, n)
@@ -84,7 +86,7 @@ func (s *subject) startFloor(ctx context.Context) error {
 }
 
 func (s *subject) startStagedoor(ctx context.Context, b *bench, n need) error {
-	s.args = []string{"serve", "--listen", "127.0.0.1:0", "--allow-target", "127.0.0.0/8", "--oauth-per-minute", "0", "--data", s.dataDir()}
+	s.args = []string{"serve", "--listen", "127.0.0.1:0", "--allow-target", "127.0.0.0/8", "--oauth-per-minute", "0", "--pull-per-second", "0", "--data", s.dataDir()}
 	if s.arm == postgres {
 		b.databases++
 		s.cluster, s.database = b.cluster, "bench_"+strconv.Itoa(b.databases)

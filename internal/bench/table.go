@@ -52,6 +52,8 @@ var titles = map[string]string{
 	partTokens:     "GET /api/v1/events with an access token",
 	partStream:     "Messages of 1 KiB at a fixed rate, and 100 who listen to the stream; a delivery is one message at one of them",
 	partDoor:       "POST /api/v1/checkin/scan: ten gates",
+	partIngest:     "Events for a pull endpoint; single appends and syncs each, durable all that wait, and neither does more",
+	partKept:       "Listing and fetching what a pull endpoint keeps",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -62,7 +64,9 @@ func (r *Report) part(out *strings.Builder, part string) {
 		switch part {
 		case partRestart:
 			rows = append(rows, x.restartRow())
-		case partTokens, partDoor:
+		case partIngest:
+			rows = append(rows, x.ingestRow())
+		case partTokens, partDoor, partKept:
 			rows = append(rows, x.tokensRow())
 		case partHot, partOnSale:
 			rows = append(rows, x.saleRow())
@@ -84,7 +88,11 @@ func (r *Report) part(out *strings.Builder, part string) {
 		}, rows)
 		return
 	}
-	if part == partTokens || part == partDoor {
+	if part == partIngest {
+		table(out, []string{"arm", "load", "body", "accepted/s", "÷ single", "÷ durable", "answer", "CPU ms/event", "of it database", "MiB"}, rows)
+		return
+	}
+	if part == partTokens || part == partDoor || part == partKept {
 		table(out, []string{"arm", "load", "requests/s", "answer", "CPU ms/request", "of it database", "check µs", "checks/s in turn", "check ÷ request"}, rows)
 		return
 	}
@@ -116,6 +124,13 @@ func (r *Result) row() []string {
 		r.Publish.String(), r.SendToArrival.String(), r.FactToArrival.String(),
 		number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3), number(r.GeneratorMillis, 3), number(float64(r.PeakMemory)/(1<<20), 0),
 		fmt.Sprint(r.Duplicates), fmt.Sprint(r.Lost),
+	}
+}
+
+func (r *Result) ingestRow() []string {
+	return []string{
+		r.Arm, r.Load, r.Case, number(r.AcceptedPerSecond, 0), number(r.OfPlain, 2), number(r.OfFloor, 2), r.Publish.String(), number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3),
+		number(float64(r.PeakMemory)/(1<<20), 0),
 	}
 }
 
