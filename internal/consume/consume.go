@@ -23,7 +23,6 @@ package consume
 import (
 	"context"
 	"io"
-	"math/rand/v2"
 	"os/exec"
 	"sync"
 	"time"
@@ -227,7 +226,7 @@ func (c *Consumer) claim(ctx context.Context) (more bool, err error) {
 		case ctx.Err() != nil || remote.Final(err):
 			return false, unless(ctx, err)
 		case err != nil:
-			c.lost(ctx, err, pause(failures))
+			c.lost(ctx, err, remote.Pause(failures))
 			failures++
 			continue
 		case c.Once && len(c.slots) == 0:
@@ -235,7 +234,7 @@ func (c *Consumer) claim(ctx context.Context) (more bool, err error) {
 		case c.Once:
 			c.running.Wait() // what they leave may be claimed
 		case time.Since(began) < wait/2: // the server does not wait, as when it is about to end
-			sleep(ctx, idle)
+			remote.Sleep(ctx, idle)
 		}
 		failures = 0
 	}
@@ -330,10 +329,10 @@ func (c *Consumer) insist(ctx context.Context, call func(context.Context) error)
 			return err
 		}
 		if ctx.Err() == nil {
-			c.lost(ctx, err, pause(tries))
+			c.lost(ctx, err, remote.Pause(tries))
 			continue
 		}
-		if last++; last > lastTries || !sleep(c.Kill, pause(last)) {
+		if last++; last > lastTries || !remote.Sleep(c.Kill, remote.Pause(last)) {
 			return err
 		}
 	}
@@ -345,7 +344,7 @@ func (c *Consumer) lost(ctx context.Context, err error, next time.Duration) bool
 		next = max(next, p.RetryAfter)
 	}
 	c.tell(Report{What: Lost, Err: err, Next: next})
-	return sleep(ctx, next)
+	return remote.Sleep(ctx, next)
 }
 
 // fail ends the consumer for a reason that does not go away.
@@ -390,22 +389,4 @@ const (
 	wait      = 30 * time.Second // that the server waits for an event to come
 	idle      = time.Second
 	lastTries = 4
-	minPause  = 250 * time.Millisecond
-	maxPause  = 30 * time.Second
 )
-
-// pause grows with the number of failures, a fifth more or less.
-func pause(failures int) time.Duration {
-	p := min(minPause<<min(failures, 16), maxPause)
-	return p + time.Duration((rand.Float64()-0.5)*0.4*float64(p))
-}
-
-// sleep tells whether it slept to the end.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}

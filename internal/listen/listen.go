@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -126,15 +125,15 @@ func (l *Listener) Run(ctx context.Context) (Summary, error) {
 			return l.sum, nil
 		case remote.Final(err), errors.Is(err, errPlace):
 			return l.sum, err
-		case l.sum != before || time.Since(began) > maxPause:
+		case l.sum != before || time.Since(began) > remote.MaxPause:
 			failures = 0
 		}
-		next := pause(failures)
+		next := remote.Pause(failures)
 		if p := problem.As(err); p != nil {
 			next = max(next, p.RetryAfter)
 		}
 		l.tell(Report{What: Lost, Err: err, Next: next})
-		if !sleep(ctx, next) {
+		if !remote.Sleep(ctx, next) {
 			return l.sum, nil
 		}
 	}
@@ -240,7 +239,7 @@ func (l *Listener) forward(ctx context.Context, e remote.Event) error {
 		if tries == 0 && ctx.Err() == nil {
 			l.tell(Report{What: Waiting, Event: it.Event, ID: it.ID, Err: a.err})
 		}
-		if !sleep(ctx, min(pause(tries), 5*time.Second)) {
+		if !remote.Sleep(ctx, min(remote.Pause(tries), 5*time.Second)) {
 			return ctx.Err()
 		}
 	}
@@ -249,25 +248,4 @@ func (l *Listener) forward(ctx context.Context, e remote.Event) error {
 func (l *Listener) skip(it item, err error) {
 	l.sum.Skipped++
 	l.tell(Report{What: Skipped, Event: it.Event, ID: it.ID, Err: err})
-}
-
-const (
-	minPause = 250 * time.Millisecond
-	maxPause = 30 * time.Second
-)
-
-// pause grows with the number of failures, a fifth more or less.
-func pause(failures int) time.Duration {
-	p := min(minPause<<min(failures, 16), maxPause)
-	return p + time.Duration((rand.Float64()-0.5)*0.4*float64(p))
-}
-
-// sleep tells whether it slept to the end.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
