@@ -536,3 +536,31 @@ func TestRetentionEndsOnTime(t *testing.T) {
 		}
 	})
 }
+
+// FuzzCursor: whatever stands where a cursor belongs, the answer is a page of the endpoint's own or 400, and a cursor goes on in no other list.
+func FuzzCursor(f *testing.F) {
+	s := lite(f, settings{})
+	e, other := s.make(nil), s.make(nil)
+	for i := range 3 {
+		s.store(e, fmt.Sprint(i))
+	}
+	s.store(other, "of another")
+	first := s.must(200, "GET", e.events()+"?limit=1", nil)
+	given := *read[[]event](s, first).Meta.NextCursor
+	f.Add(given, "")
+	f.Add(given, "fetched")
+	f.Add(strings.Repeat("A", 32), "")
+	f.Add(given[:len(given)-1], "stored")
+	f.Add("%00", "\xff")
+	f.Fuzz(func(t *testing.T, cursor, status string) {
+		s.t = t
+		query := "?limit=1&cursor=" + url.QueryEscape(cursor) + "&status=" + url.QueryEscape(status)
+		a := s.call("GET", e.events()+query, nil)
+		if a.status != 200 && a.status != 400 {
+			t.Errorf("cursor %q, status %q: %d %s", cursor, status, a.status, a.raw)
+		}
+		if b := s.call("GET", other.events()+query, nil); a.status == 200 && cursor != "" && b.status != 400 {
+			t.Errorf("cursor %q of one endpoint goes on in another: %d %s", cursor, b.status, b.raw)
+		}
+	})
+}
