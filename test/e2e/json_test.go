@@ -185,7 +185,7 @@ func refused(t testing.TB, a harness.Answer, status int, code string) {
 	if code != "" {
 		expect(t, a.Body, "code", code)
 	}
-	for _, ours := range []string{"unmarshal", "Go struct", "SQL", "goroutine", ".go:", "pgx", "sqlite"} {
+	for _, ours := range []string{"unmarshal", "Go struct", "SQL", "goroutine", ".go:", "pgx/", "pgconn", "sqlite"} {
 		if strings.Contains(string(a.Body), ours) {
 			t.Errorf("an error shows our inside (%s): %s", ours, a.Body)
 		}
