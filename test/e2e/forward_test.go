@@ -49,14 +49,14 @@ func TestAPullEndpointHandsOnToAWebhook(t *testing.T) {
 			t.Errorf("forward_to is shown as %q, want %q", box.Data.ForwardTo, hook.ID)
 		}
 		path := box.Data.Ingest[strings.Index(box.Data.Ingest, "/v1/"):]
-		post := func(body []byte) (id string) {
+		post := func(body []byte, header ...string) (id string) {
 			t.Helper()
 			var taken struct {
 				Data struct {
 					ID string `json:"event_id"`
 				}
 			}
-			a := c.Call(t, 202, "POST", path, string(body), "X-API-Key", "", "X-GitHub-Event", "push", "Content-Type", "application/x-thing; v=1")
+			a := c.Call(t, 202, "POST", path, string(body), append(header, "X-API-Key", "", "X-GitHub-Event", "push", "Content-Type", "application/x-thing; v=1")...)
 			a.Decode(t, &taken)
 			return taken.Data.ID
 		}
@@ -79,13 +79,18 @@ func TestAPullEndpointHandsOnToAWebhook(t *testing.T) {
 		to.Await(t, time.Minute, func(all []harness.Got) bool { return len(all) > len(got) })
 		c.Call(t, 200, "DELETE", "/v1/pull-endpoints/"+box.Data.ID+"/events/"+gone, nil)
 
+		back := post([]byte("round and round"), "Webhook-Id", gone) // as it would come if the webhook led here
+
 		c.Call(t, 200, "PATCH", "/v1/pull-endpoints/"+box.Data.ID, map[string]any{"forward_to": ""})
 		kept := post([]byte("not handed on"))
 		c.Call(t, 202, "POST", "/api/v1/webhooks/"+hook.ID+"/test", nil)
 		to.Await(t, time.Minute, func(all []harness.Got) bool { return bytes.Contains(all[len(all)-1].Body, []byte(hook.ID)) })
 		for _, g := range to.All() {
-			if g.Header.Get("Webhook-Id") == kept {
+			switch g.Header.Get("Webhook-Id") {
+			case kept:
 				t.Errorf("%s was handed on, though the endpoint hands on nothing any more", kept)
+			case back:
+				t.Errorf("%s was handed on, though it had come from here", back)
 			}
 		}
 	})

@@ -112,7 +112,7 @@ func (a *API) claimSome(tx *db.Tx, c *call, in claimInput) (out answer, n int, e
 	return answer{later: func() any {
 		list := make([]claimedJSON, len(all))
 		for i, one := range all {
-			list[i] = claimedJSON{showFull(e, one.Event, one.Payload, in.raw), claimJSON{one.Token, instant(one.LeasedUntil)}}
+			list[i] = claimedJSON{showFull(one.Event, one.Payload, in.raw), claimJSON{one.Token, instant(one.LeasedUntil)}}
 		}
 		return list
 	}}, len(all), nil

@@ -103,19 +103,8 @@ func millis(d *time.Duration) *int64 {
 	return &n
 }
 
-// secretHeader is the header in which an endpoint's senders show what nobody else may know; "" for none.
-func secretHeader(at *pull.Endpoint) string {
-	if at.Scheme.Provider == "stubhub" {
-		return "Authorization"
-	}
-	return at.Scheme.Token.Header
-}
-
-// masked is shown instead of what is secret.
-const masked = "***"
-
-// showFull shows a payload as the JSON that it is, else, or when raw asks for it, in base64. The senders' token is not shown.
-func showFull(at *pull.Endpoint, e pull.Event, p pull.Payload, raw bool) fullJSON {
+// showFull shows a payload as the JSON that it is, else, or when raw asks for it, in base64.
+func showFull(e pull.Event, p pull.Payload, raw bool) fullJSON {
 	j := fullJSON{eventJSON: showEvent(e), ContentType: e.ContentType}
 	if p.Erased {
 		return j
@@ -128,12 +117,8 @@ func showFull(at *pull.Endpoint, e pull.Event, p pull.Payload, raw bool) fullJSO
 		j.Payload = append(base64.StdEncoding.AppendEncode(b, p.Body), '"')
 	}
 	j.Headers = map[string]string{}
-	secret := secretHeader(at)
 	for _, f := range p.Fields() {
 		name, value := strings.ToLower(f.Name), strings.ToValidUTF8(f.Value, "\uFFFD")
-		if strings.EqualFold(name, secret) {
-			value = masked
-		}
 		if before, twice := j.Headers[name]; twice {
 			j.Headers[name] = before + ", " + value
 		} else {
@@ -228,7 +213,7 @@ func (a *API) event(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{data: showFull(at, e, p, raw)}, nil
+	return answer{data: showFull(e, p, raw)}, nil
 }
 
 func (a *API) preview(ctx context.Context, c *call, i id.Received, raw bool) (answer, error) {
@@ -248,7 +233,7 @@ func (a *API) preview(ctx context.Context, c *call, i id.Received, raw bool) (an
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{data: showFull(at, e, p, raw)}, nil
+	return answer{data: showFull(e, p, raw)}, nil
 }
 
 func gone(e pull.Event) goneJSON {

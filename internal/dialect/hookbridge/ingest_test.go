@@ -514,6 +514,23 @@ func TestLine39Duplicates(t *testing.T) {
 	})
 }
 
+// Security checklist 34: whoever has not the URL's secret, or may not send now, is answered before a byte of the body is there.
+func TestLine34StrangersAreAnsweredBeforeTheirBody(t *testing.T) {
+	s := lite(t, settings{})
+	e := s.make(nil)
+	path := strings.TrimPrefix(e.IngestURL, public)
+	s.must(200, "POST", e.path()+"/pause", nil)
+	for path, want := range map[string]int{
+		"/v1/webhooks/receive/" + nobody + "/x": 404,
+		"/v1/webhooks/receive/" + e.ID + "/x":   401,
+		path:                                    503,
+	} {
+		if resp, body := s.raw("POST " + path + " HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n"); resp.StatusCode != want {
+			t.Errorf("%s without its body: %d %s, want %d", path, resp.StatusCode, body, want)
+		}
+	}
+}
+
 func FuzzIngest(f *testing.F) {
 	f.Add("POST", "/v1/webhooks/receive/"+nobody+"/x?a=b", "X: y\r\n", []byte("{}"))
 	f.Add("GET", "/v1/webhooks/receive/%00/%ff", "Content-Length: 5\r\n", []byte("x"))

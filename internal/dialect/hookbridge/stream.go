@@ -33,7 +33,7 @@ func Event(form string, of *pull.Endpoint, e pull.Event, p *pull.Payload) ([]byt
 	if p == nil {
 		err = write(&b, showEvent(e))
 	} else {
-		err = write(&b, showFull(of, e, *p, form == formBase64))
+		err = write(&b, showFull(e, *p, form == formBase64))
 	}
 	return b.Bytes(), err
 }
