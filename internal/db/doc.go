@@ -22,6 +22,6 @@
 // Parameters are $1, $2, …; types are BIGINT, TEXT, BYTEA and BOOLEAN; times are microseconds since 1970 (UTC); a list goes in as
 // JSON text and is used as IN ints($1) or IN texts($1), or row by row through [Tx.Bulk], which runs one statement per row on SQLite and
 // one unnest statement on PostgreSQL. A statement may be handed over by [Tx.Later] when nobody needs its result: PostgreSQL then sends
-// all of them with the commit in one round trip. Text that PostgreSQL cannot store (not UTF-8, or with U+0000) is refused by both as an
-// invalid_text [problem.Error].
+// all of them with the commit in one round trip. [Tx.Last] keeps one until all functions of the transaction have run. Text that PostgreSQL
+// cannot store (not UTF-8, or with U+0000) is refused by both as an invalid_text [problem.Error].
 package db

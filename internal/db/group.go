@@ -294,7 +294,7 @@ func (g *group) plain(at instant, jobs []*job) error {
 		}
 		return g.abandon(jobs[:i+1], errApart)
 	}
-	if err := g.s.commit(); err != nil {
+	if err := g.commit(jobs); err != nil {
 		if (len(jobs) > 1 || g.s.taken(err)) && g.s.usable() && !g.s.mustRetry(err) {
 			err = fmt.Errorf("%w: %w", errApart, err)
 		}
@@ -335,11 +335,24 @@ func (g *group) apart(jobs []*job) error {
 			return g.abandon(jobs[:i+1], fmt.Errorf("%w (%w)", errGroup, err))
 		}
 	}
-	if err := s.commit(); err != nil {
+	if err := g.commit(jobs); err != nil {
 		return g.abandon(jobs, err)
 	}
 	g.committed(jobs)
 	return nil
+}
+
+// commit runs what the functions that succeeded wanted last, and commits.
+func (g *group) commit(jobs []*job) error {
+	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
+		if err := j.tx.finish(); err != nil {
+			return err
+		}
+	}
+	return g.s.commit()
 }
 
 func (g *group) committed(jobs []*job) {

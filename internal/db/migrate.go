@@ -150,7 +150,8 @@ func (l *lite) migrateOnce(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer pool.Close()
-	return up(ctx, p, log)
+	_, err = up(ctx, p, log)
+	return err
 }
 
 func (p *postgres) migrate(ctx context.Context, log *slog.Logger) error {
@@ -159,30 +160,32 @@ func (p *postgres) migrate(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer pool.Close()
-	if err := up(ctx, provider, log); err != nil {
+	moved, err := up(ctx, provider, log)
+	if err != nil || !moved {
 		return err
 	}
 	_, err = pool.ExecContext(ctx, "ANALYZE") // a table that was never analysed is planned badly until autovacuum comes by
 	return err
 }
 
-func up(ctx context.Context, p *goose.Provider, log *slog.Logger) error {
+// up runs the migrations that the database has not had, and tells whether there were any: where there are none, nobody takes turns for them.
+func up(ctx context.Context, p *goose.Provider, log *slog.Logger) (moved bool, err error) {
 	have, want, err := versions(ctx, p)
-	if err != nil {
-		return err
+	if err != nil || have == want {
+		return false, err
 	}
 	if have > want {
-		return fmt.Errorf("%w: the database has schema %d and this program knows %d; start the newer program, or restore a backup made before it ran",
+		return false, fmt.Errorf("%w: the database has schema %d and this program knows %d; start the newer program, or restore a backup made before it ran",
 			ErrNewerSchema, have, want)
 	}
 	results, err := p.Up(ctx)
 	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return false, fmt.Errorf("migrate: %w", err)
 	}
 	if len(results) > 0 {
 		log.Info("schema migrated", "from", have, "to", want)
 	}
-	return nil
+	return len(results) > 0, nil
 }
 
 func versions(ctx context.Context, p *goose.Provider) (have, want int64, err error) {

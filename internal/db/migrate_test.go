@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 // unmigrated are databases without a schema.
 func unmigrated(t *testing.T) map[string]db.Config {
 	t.Helper()
-	configs := map[string]db.Config{"sqlite": dbtest.SQLite(t)}
+	configs := map[string]db.Config{"sqlite": {File: filepath.Join(t.TempDir(), "stagedoor.db")}}
 	if pgtest.Unavailable() == "" {
 		configs["postgres"] = db.Config{URL: pgtest.Shared(t).Fresh(t, "", nil)}
 	}

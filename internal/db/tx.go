@@ -20,6 +20,7 @@ type Tx struct {
 	over    bool    // the function has returned
 
 	memory memory // of the group's transaction, shared by its functions
+	last   []late // statements that run right before the commit
 
 	onCommit []func()
 	onEnd    []func(committed bool)
@@ -124,6 +125,37 @@ func (t *Tx) Later(sql string, args ...any) error {
 	}
 	t.dirty = true
 	return t.fail(t.s.later(sql, args))
+}
+
+// late is a statement that [Tx.Last] was given.
+type late struct {
+	sql  string
+	args []any
+}
+
+// Last runs a statement whose result nobody needs when all functions of the transaction have run, right before the commit, those of one function in order; not if
+// the function is undone. It is for rows that every writer wants, such as a clock: a row that is locked last is held for the shortest time, and whoever holds it waits
+// for nobody's. It is no place for what may be refused: where such a statement fails, the whole transaction does.
+func (t *Tx) Last(sql string, args ...any) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	t.dirty = true
+	if err := allowed(sql); err != nil {
+		return t.fail(err)
+	}
+	t.last = append(t.last, late{sql, args})
+	return nil
+}
+
+// finish runs what was to be last, of a function that has succeeded.
+func (t *Tx) finish() error {
+	for _, l := range t.last {
+		if err := t.s.later(l.sql, l.args); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Query runs a query, or a statement with RETURNING. The rows must be closed before the next statement, which fails otherwise.
@@ -317,6 +349,9 @@ func once(ctx context.Context, s session, exclusive bool, fn func(*Tx) error) er
 	}
 	t := &Tx{s: s, instant: at, memory: memory{}}
 	if err = t.call(fn); err == nil {
+		err = t.finish()
+	}
+	if err == nil {
 		err = s.commit()
 	} else {
 		s.rollback()

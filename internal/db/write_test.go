@@ -390,3 +390,50 @@ func TestStoreLeavesNoGoroutineBehind(t *testing.T) {
 		})
 	}
 }
+
+// What is to be last comes after what all others do, and not at all for a function that is undone.
+func TestLastIsBehindAllFunctions(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		counted := func(name string, err error) func(*db.Tx) error {
+			return func(tx *db.Tx) error {
+				return errors.Join(tx.Last("INSERT INTO notes (name, n) SELECT $1, count(*) FROM notes", "last of "+name), note(name)(tx), err)
+			}
+		}
+		for i, err := range group(t, d, counted("a", nil), counted("b", errRefused), counted("c", nil)) {
+			if (err != nil) != (i == 1) {
+				t.Errorf("Write %d: %v", i, err)
+			}
+		}
+		if err := d.WriteAlone(t.Context(), counted("d", nil)); err != nil {
+			t.Errorf("WriteAlone: %v", err)
+		}
+		for name, want := range map[string]int64{"last of a": 2, "last of c": 3, "last of d": 5} {
+			n, err := db.One(d.Read(t.Context()), db.Value[int64], "SELECT n FROM notes WHERE name = $1", name)
+			if err != nil || n != want {
+				t.Errorf("%s found %d notes, %v; want %d", name, n, err, want)
+			}
+		}
+		if n := count(t, d); n != 6 {
+			t.Errorf("there are %d notes, want 6", n)
+		}
+	})
+}
+
+// Where such a statement fails, nothing is written by anybody.
+func TestLastThatFailsIsEverybodys(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		bad := func(tx *db.Tx) error { return tx.Last("INSERT INTO notes (name, n) VALUES ('a', 1)") }
+		for i, err := range group(t, d, note("a"), bad) {
+			if err == nil {
+				t.Errorf("Write %d succeeded", i)
+			}
+		}
+		if err := d.WriteAlone(t.Context(), func(tx *db.Tx) error { return errors.Join(note("a")(tx), bad(tx)) }); err == nil {
+			t.Error("WriteAlone succeeded")
+		}
+		if n := count(t, d); n != 0 {
+			t.Errorf("there are %d notes, want none", n)
+		}
+		mustWrite(t, d, note("a"))
+	})
+}

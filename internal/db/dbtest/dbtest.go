@@ -9,9 +9,11 @@ package dbtest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -28,10 +30,41 @@ func Each(t *testing.T, f func(t *testing.T, d *db.DB)) {
 	t.Run("postgres", func(t *testing.T) { f(t, Open(t, PostgreSQL(t))) })
 }
 
-// SQLite returns the configuration of a new SQLite file.
+// SQLite returns the configuration of a new SQLite file with the schema in it: a copy of one that is migrated once.
 func SQLite(t testing.TB) db.Config {
-	return db.Config{File: filepath.Join(t.TempDir(), "stagedoor.db")}
+	t.Helper()
+	made, err := migrated()
+	if err != nil {
+		t.Fatalf("make a SQLite file with the schema: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "stagedoor.db")
+	if err := os.WriteFile(file, made, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return db.Config{File: file}
 }
+
+// migrated is a SQLite file with the schema in it.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "stagedoor-schema-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	ctx, file := context.Background(), filepath.Join(dir, "migrated.db")
+	d, err := db.Open(ctx, db.Config{File: filepath.Join(dir, "stagedoor.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	err = d.Migrate(ctx)
+	if err == nil {
+		err = d.Backup(ctx, file) // which leaves nothing in a write-ahead log
+	}
+	if err := errors.Join(err, d.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 // PostgreSQL returns the configuration of a fresh database with the schema in it. Where PostgreSQL cannot be had it skips the test, or fails it
 // when CI=true.
