@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -230,4 +231,17 @@ func TestStillLooksWithoutTheBudget(t *testing.T) {
 			t.Errorf("Still when it was revoked: %v", err)
 		}
 	})
+}
+
+func TestNeighbourhood(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		if got := access.Neighbourhood(netip.MustParseAddr(address)); got != want {
+			t.Errorf("Neighbourhood(%s) = %s, want %s", address, got, want)
+		}
+	}
+	if got := access.Neighbourhood(netip.Addr{}); got != "" {
+		t.Errorf("Neighbourhood of no address = %q, want none", got)
+	}
 }

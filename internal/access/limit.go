@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/problem"
@@ -24,6 +25,19 @@ func (l Limit) Header(h http.Header) {
 	}
 	h.Set("RateLimit-Policy", fmt.Sprintf(`"key";q=%d;w=60`, l.PerMinute))
 	h.Set("RateLimit", fmt.Sprintf(`"key";r=%d;t=%d`, l.Remaining, seconds(l.Full)))
+}
+
+// Neighbourhood is the network that an address is of, as far as one subscriber has it, by which budgets of strangers are counted: an IPv4 address, or a /64 of IPv6,
+// in which one subscriber has as many addresses as they like. It is empty for an address that is not known.
+func Neighbourhood(a netip.Addr) string {
+	a = a.Unmap()
+	switch {
+	case !a.IsValid():
+		return ""
+	case a.Is6():
+		return netip.PrefixFrom(a, 64).Masked().String()
+	}
+	return a.String()
 }
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
