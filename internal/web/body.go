@@ -3,6 +3,7 @@ package web
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // bound keeps request bodies within size and time.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own := s.ownBodies != "" && strings.HasPrefix(r.URL.Path, s.ownBodies)
+		own := slices.ContainsFunc(s.ownBodies, func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix) })
 		if r.ContentLength > s.config.MaxBody && !own {
 			s.problems.Write(w, r, bodyTooLarge(s.config.MaxBody)) // before a byte of it is read
 			return

@@ -251,15 +251,18 @@ func TestHeadOutsideOfAServer(t *testing.T) {
 // Bodies of paths that bound them themselves are not cut; others are.
 func TestOwnBodies(t *testing.T) {
 	addr, _, _ := start(t, web.Config{MaxBody: 10}, func(s *web.Server) {
-		s.OwnBodies("/own/")
+		s.OwnBodies("/own/", "/self/")
+		s.OwnBodies("/mine/")
 		s.Mux().HandleFunc("POST /{where}/", func(w http.ResponseWriter, r *http.Request) {
 			b, err := io.ReadAll(r.Body)
 			fmt.Fprint(w, len(b), " ", err)
 		})
 	})
 	body := bytes.Repeat([]byte("x"), 100)
-	if resp, got := send(t, "POST", "http://"+addr+"/own/x", bytes.NewReader(body)); resp.StatusCode != 200 || got != "100 <nil>" {
-		t.Errorf("a body of 100 bytes on a path of its own: %d %s", resp.StatusCode, got)
+	for _, own := range []string{"/own/x", "/self/x", "/mine/x"} {
+		if resp, got := send(t, "POST", "http://"+addr+own, bytes.NewReader(body)); resp.StatusCode != 200 || got != "100 <nil>" {
+			t.Errorf("a body of 100 bytes on %s: %d %s", own, resp.StatusCode, got)
+		}
 	}
 	if resp, _ := send(t, "POST", "http://"+addr+"/other/x", bytes.NewReader(body)); resp.StatusCode != 413 {
 		t.Errorf("a body of 100 bytes elsewhere: %d", resp.StatusCode)

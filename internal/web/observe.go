@@ -74,6 +74,8 @@ func discreet(r *http.Request) string {
 	path := r.URL.Path
 	if secret := r.PathValue("secret"); secret != "" {
 		path = strings.Replace(path, secret, "…", 1)
+	} else if before, _, has := strings.Cut(r.Pattern, "{secret}"); has { // the path is written in an odd way, and the mux only says how it is written else
+		path = before[strings.IndexByte(before, '/'):] + "…"
 	}
 	if mayHaveSecret(path) {
 		path = likeSecret.ReplaceAllLiteralString(path, "…")

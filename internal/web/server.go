@@ -85,7 +85,7 @@ type Server struct {
 	metrics  net.Listener
 	tls      *tls.Config
 
-	ownBodies string // prefix of the paths whose handlers bound bodies
+	ownBodies []string // prefixes of the paths whose handlers bound bodies
 }
 
 // New makes a server with the routes /healthz, /readyz and /metrics. It fails when the certificate cannot be read.
@@ -115,9 +115,9 @@ func (s *Server) Mux() *http.ServeMux { return s.mux }
 // mux.
 func (s *Server) Advertise(metadata string) { s.problems.Metadata = metadata }
 
-// OwnBodies leaves it to the handlers of paths that begin with the prefix to bound the size of bodies, and to refuse what is larger. That a body has to come
+// OwnBodies leaves it to the handlers of paths that begin with one of the prefixes to bound the size of bodies, and to refuse what is larger. That a body has to come
 // in at a rate holds for them too. It is called before the server serves.
-func (s *Server) OwnBodies(prefix string) { s.ownBodies = prefix }
+func (s *Server) OwnBodies(prefixes ...string) { s.ownBodies = append(s.ownBodies, prefixes...) }
 
 // Problems renders errors for this server's handlers.
 func (s *Server) Problems() Problems { return s.problems }

@@ -360,6 +360,19 @@ func TestAccessLogHasNoSecrets(t *testing.T) {
 	}
 }
 
+// A secret that is short is known by its route alone, and there also where its path is not written as it should be.
+func TestAccessLogHasNoShortSecrets(t *testing.T) {
+	addr, log, _ := start(t, web.Config{}, func(s *web.Server) {
+		s.Mux().HandleFunc("/short/{secret}", func(http.ResponseWriter, *http.Request) {})
+	})
+	for _, path := range []string{"/short/hush", "/short//hush", "/short/./hush", "//short/hush"} {
+		send(t, "GET", "http://"+addr+path, nil)
+	}
+	if strings.Contains(log.String(), "hush") || strings.Count(log.String(), "/short/…") < 4 {
+		t.Errorf("access log = %s; want the paths and no secret", log)
+	}
+}
+
 // Also where the link is called in a way that no route has.
 func TestAccessLogHasNoOneTimeLinks(t *testing.T) {
 	addr, log, _ := start(t, web.Config{}, func(s *web.Server) {
