@@ -26,6 +26,9 @@ type Options struct {
 
 	// IdleTimeout is how long a connection is kept idle; 0 is 30 seconds.
 	IdleTimeout time.Duration
+
+	// MaxBody is how much of an answer's body is read, in bytes, and at most kept (Request.Keep); 0 is the constant MaxBody. What is longer is cut off.
+	MaxBody int
 }
 
 // Client sends requests to targets that a [Policy] permits. It is safe for concurrent use; a request runs in the
@@ -34,6 +37,7 @@ type Client struct {
 	policy  *Policy
 	agent   string
 	roots   *x509.CertPool
+	maxBody int
 	pool    *pool
 	scratch sync.Pool       // of *scratch
 	running context.Context // done when the client is closed
@@ -46,7 +50,7 @@ func NewClient(p *Policy, o Options) *Client {
 		o.UserAgent = "Stagedoor"
 	}
 	c := &Client{
-		policy: p, agent: o.UserAgent, roots: o.RootCAs,
+		policy: p, agent: o.UserAgent, roots: o.RootCAs, maxBody: or(o.MaxBody, MaxBody),
 		pool: newPool(or(o.IdlePerKey, 16), or(o.IdleTotal, 2048), or(o.IdleTimeout, 30*time.Second)),
 	}
 	c.scratch.New = func() any { return new(scratch) }
@@ -87,7 +91,7 @@ const inline = 64 << 10
 // come: receivers close idle connections as they please, and the request then mostly did not reach them.
 func (c *Client) Do(ctx context.Context, r *Request) Outcome {
 	start := time.Now()
-	a := attempt{request: r, start: start, deadline: start.Add(r.timeout())}
+	a := attempt{request: r, start: start, deadline: start.Add(r.timeout()), maxBody: c.maxBody}
 	if d, ok := ctx.Deadline(); ok && d.Before(a.deadline) {
 		a.deadline = d
 	}
@@ -145,6 +149,7 @@ type attempt struct {
 	request  *Request
 	start    time.Time
 	deadline time.Time
+	maxBody  int
 	out      Outcome
 }
 
@@ -197,7 +202,7 @@ func (a *attempt) converse(k *conn, s *scratch) (again bool, err error) {
 		return false, err
 	}
 	a.out.Status, a.out.Header = head.status, head.fields
-	b := body{in: &s.in, keep: a.request.keep(), left: MaxBody}
+	b := body{in: &s.in, keep: a.request.keep(a.maxBody), left: a.maxBody}
 	err = b.read(head)
 	a.out.Body, a.out.Truncated = b.kept, b.truncated
 	surplus := s.in.r < s.in.w

@@ -19,7 +19,7 @@
 //     redirect leads to them. A name that has one refused address is refused as a whole. An operator opens networks with
 //     --allow-target ([Config.Allow]); metadata services and the server's own addresses stay closed even then.
 //   - One deadline covers the look-up, the connection, TLS, writing, and reading the head and the body of the answer.
-//   - At most 64 KiB of head and 64 KiB of body are read; then the connection is closed, not drained. Bodies are never
+//   - At most 64 KiB of head and 64 KiB of body (Options.MaxBody) are read; then the connection is closed, not drained. Bodies are never
 //     decompressed, redirects never followed, protocols never switched, proxies of the environment never used.
 //   - A connection serves one [Request.PoolKey] only, and is used again only when the answer before it was complete and
 //     unambiguous and nothing has arrived since.

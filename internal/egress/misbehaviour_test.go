@@ -136,6 +136,19 @@ func TestSecurity28_RefusedConnection(t *testing.T) {
 	}
 }
 
+// A client that is to read more reads no more than that either.
+func TestSecurity29_BodyStopsWhereTheClientSays(t *testing.T) {
+	const most = 2 << 20
+	for size, kept := range map[int]int{most: most, most + 1: most, most - 1: most - 1} {
+		content := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+		r := receive(t, answering(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, content)))
+		out := newClient(t, egress.Options{MaxBody: most}).Do(t.Context(), &egress.Request{Method: "GET", Target: target(t, r.url), Keep: 1 << 30, PoolKey: "e"})
+		if out.Code != "" || string(out.Body) != content[:kept] || out.Truncated != (kept < size) {
+			t.Errorf("%d bytes: code %q, %d bytes kept, truncated %v; want %d bytes", size, out.Code, len(out.Body), out.Truncated, kept)
+		}
+	}
+}
+
 func TestSecurity29_BodyStopsAt64KiB(t *testing.T) {
 	for _, tc := range []struct {
 		size, keep, kept int

@@ -11,7 +11,7 @@ const (
 	DefaultTimeout = 15 * time.Second
 	MaxTimeout     = 30 * time.Second
 	MaxHead        = 64 << 10 // bytes of status line and header fields, interim answers and trailers included
-	MaxBody        = 64 << 10 // bytes of a body; what is longer is cut off
+	MaxBody        = 64 << 10 // bytes of a body, unless the client's Options say otherwise; what is longer is cut off
 	DefaultKeep    = 16 << 10 // bytes of a body that an Outcome carries
 )
 
@@ -38,7 +38,7 @@ type Request struct {
 	// endpoint's id.
 	PoolKey string
 
-	// Keep is how much of the answer's body the Outcome carries, in bytes; 0 is DefaultKeep, more than MaxBody is MaxBody.
+	// Keep is how much of the answer's body the Outcome carries, in bytes; 0 is DefaultKeep, and it is no more than the client reads.
 	Keep int
 }
 
@@ -49,11 +49,12 @@ func (r *Request) timeout() time.Duration {
 	return min(r.Timeout, MaxTimeout)
 }
 
-func (r *Request) keep() int {
+// keep is how much is kept by a client that reads so much at most.
+func (r *Request) keep(most int) int {
 	if r.Keep <= 0 {
-		return DefaultKeep
+		return min(DefaultKeep, most)
 	}
-	return min(r.Keep, MaxBody)
+	return min(r.Keep, most)
 }
 
 var (
