@@ -84,6 +84,32 @@ func TestRepeatedRequestHasItsEffectOnce(t *testing.T) {
 	})
 }
 
+func TestWhatWasAnsweredBeforeIsThereToBeAskedFor(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		k, now := idempotency.New(d, ring(t)), time.Now()
+		for _, r := range []idempotency.Request{request, {Org: 1}, {Org: 1, Key: "\n"}} {
+			if a, replayed, err := k.Kept(t.Context(), r, now); err != nil || replayed || a.Status != 0 {
+				t.Errorf("Kept(%+v) before anything = %+v, %v, %v", r, a, replayed, err)
+			}
+		}
+		if _, _, err := k.Do(t.Context(), request, "", effect(created)); err != nil {
+			t.Fatal(err)
+		}
+		a, replayed, err := k.Kept(t.Context(), request, now)
+		if diff := cmp.Diff(created, a); err != nil || !replayed || diff != "" {
+			t.Errorf("Kept = %v, %v, -first +now:\n%s", replayed, err, diff)
+		}
+		if _, replayed, err := k.Kept(t.Context(), request, now.Add(idempotency.Lifetime+time.Minute)); err != nil || replayed {
+			t.Errorf("Kept after a day = %v, %v", replayed, err)
+		}
+		other := request
+		other.Hash = idempotency.Hash([]byte("another"))
+		if _, replayed, err := k.Kept(t.Context(), other, now); replayed || !problem.Is(err, "idempotency_key_reused") {
+			t.Errorf("Kept of another request = %v, %v", replayed, err)
+		}
+	})
+}
+
 func TestKeyBelongsToItsPlace(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		k := idempotency.New(d, ring(t))

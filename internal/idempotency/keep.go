@@ -85,6 +85,16 @@ func (k *Keep) do(ctx context.Context, r Request, effect Effect, write func(func
 	return Answer{}, false, err
 }
 
+// Kept returns the answer that a request was given before, if it was. It is for whoever does something before [Keep.Do] that takes its time, or that may have come to
+// fail since: a request that is repeated need not do it again. It fails with idempotency_key_reused.
+func (k *Keep) Kept(ctx context.Context, r Request, now time.Time) (a Answer, replayed bool, err error) {
+	if !validKey(r.Key) {
+		return Answer{}, false, nil
+	}
+	a, found, err := k.find(k.db.Read(ctx), r, now)
+	return a, found == valid, err
+}
+
 // enter waits until no twin is under way on this node, and lets nobody else in until leave is called.
 func (k *Keep) enter(ctx context.Context, place string) (leave func(), err error) {
 	limit := time.NewTimer(k.patience)
