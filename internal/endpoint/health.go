@@ -3,6 +3,7 @@ package endpoint
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -124,7 +125,8 @@ func (b *Book) tell(tx *db.Tx, e *Endpoint, k fact.Kind, at time.Time) error {
 	return b.ledger.Append(tx, &fact.Fact{Org: e.Org, Kind: k, Subject: string(e.ID), Version: e.Version, Data: data})
 }
 
-// Ping appends the fact that has a test delivery sent to the endpoint, whatever it subscribed to.
+// Ping appends the fact that has a test delivery sent to the endpoint, whatever it subscribed to. It fails with webhook_inactive and, where the format has no name for
+// it, with no_test_delivery (409).
 func (b *Book) Ping(tx *db.Tx, whose Whose, i id.Webhook) (*fact.Fact, error) {
 	e, err := b.Get(tx, whose, i)
 	if err != nil {
@@ -132,6 +134,11 @@ func (b *Book) Ping(tx *db.Tx, whose Whose, i id.Webhook) (*fact.Fact, error) {
 	}
 	if !e.Enabled() {
 		return nil, problem.New(problem.Conflict, "webhook_inactive", "The webhook is not active; set active to true before testing it.")
+	}
+	if v := b.vocabularies[e.Format]; v != nil {
+		if _, ok := v.Name(fact.EndpointPinged); !ok {
+			return nil, problem.New(problem.Conflict, "no_test_delivery", "The format %s has no test deliveries; have one of its events happen: %s.", e.Format, strings.Join(v.Events(), ", "))
+		}
 	}
 	data, err := json.Marshal(map[string]any{"webhookId": e.ID, "test": true, "message": "A test delivery, asked for by the endpoint's owner."})
 	if err != nil {
