@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -152,4 +153,12 @@ func count(policy Policy, all []*Checkin) {
 			last, c.result, c.Entry, c.Open = c, admitted, n, true
 		}
 	}
+}
+
+// Coded tells whether a code was presented, and not what staff did by hand.
+func (c *Checkin) Coded() bool { return c.hash != nil }
+
+// Presented tells whether it was this code, perhaps with the line end that scanners send behind what they read.
+func (c *Checkin) Presented(code string) bool {
+	return c.Coded() && slices.ContainsFunc([]string{"", "\r\n", "\n", "\r"}, func(end string) bool { return bytes.Equal(c.hash, hashOf(code+end)) })
 }

@@ -360,3 +360,24 @@ func TestTwoNodesAdmitACodeOnce(t *testing.T) {
 	}
 	one.audit()
 }
+
+func TestCheckinKnowsWhichCodeWasPresented(t *testing.T) {
+	each(t, func(t *testing.T, h *hall) {
+		one, other := h.ticket(), h.ticket()
+		coded := h.scan(gate.Scan{Code: code(one)}).Checkin
+		ended := h.scan(gate.Scan{Code: code(one) + "\r\n"}).Checkin
+		byHand := h.scan(gate.Scan{Ticket: other}).Checkin
+		for _, c := range []*gate.Checkin{coded, ended, byHand} {
+			c, err := gate.ByID(h.db.Read(t.Context()), house, c.ID) // as whoever follows the ledger finds it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := c.ID != byHand.ID; c.Coded() != want || c.Presented(code(one)) != want {
+				t.Errorf("check-in %s: coded %v, presented %v; want %v both", c.ID, c.Coded(), c.Presented(code(one)), want)
+			}
+			if c.Presented(code(other)) || c.Presented("") {
+				t.Errorf("check-in %s was presented by another code, or none", c.ID)
+			}
+		}
+	})
+}

@@ -3,8 +3,12 @@ package ticket_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -474,4 +478,47 @@ func TestPresentReadsOneRow(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWalletsMakeTheCodesThatTheDoorTakes(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		s := open(t, d)
+		one := s.bought(1)[0]
+		wallet := func() ticket.WalletCode {
+			t.Helper()
+			c, err := s.roll.WalletCode(t.Context(), d.Read(t.Context()), s.byID(t, one.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		c, shown := wallet(), s.codes(one)
+		if c.Static != shown.Text || c.Short != shown.Short || c.Step != 0 || c.Secret != nil {
+			t.Errorf("WalletCode = %+v, want what CodesOf says, %+v", c, shown)
+		}
+		s.write(t, func(tx *db.Tx) error { return s.roll.Rotate(tx, house, "E", 20*time.Second) })
+		c = wallet()
+		if c.Static != shown.Text || c.Step != 20*time.Second || len(c.Secret) != 20 {
+			t.Fatalf("WalletCode where codes rotate: %d characters, step %v, a secret of %d bytes", len(c.Static), c.Step, len(c.Secret))
+		}
+		at := time.Unix(1_800_000_007, 0) // what follows is the wallet's own work (RFC 6238)
+		s.wants(fmt.Sprintf("%s-%d-%s", c.Static, at.Unix(), totp(c.Secret, at.Unix()/20)), at, ticket.Genuine)
+		s.wants(fmt.Sprintf("%s-%d-%s", c.Static, at.Unix(), totp(c.Secret, at.Unix()/20+1)), at, ticket.NotCurrent)
+
+		if _, err := s.cancel(one.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.roll.WalletCode(t.Context(), d.Read(t.Context()), s.byID(t, one.ID)); !problem.Is(err, "ticket_without_code") {
+			t.Errorf("WalletCode of a void ticket: %v, want ticket_without_code", err)
+		}
+	})
+}
+
+// totp is the password of a time step (RFC 4226 §5.3, with 8 digits).
+func totp(secret []byte, step int64) string {
+	m := hmac.New(sha1.New, secret)
+	m.Write(binary.BigEndian.AppendUint64(nil, uint64(step)))
+	sum := m.Sum(nil)
+	at := sum[len(sum)-1] & 15
+	return fmt.Sprintf("%08d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%100_000_000)
 }
