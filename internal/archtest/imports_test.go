@@ -19,13 +19,13 @@ import (
 // imports trade.
 var house = []group{
 	{name: "public", packages: "./webhook ./ticketcode", may: ""},
-	{name: "leaves", packages: "id money problem fact scope seal person provider", may: "leaves public"}, // provider checks what webhook signs
+	{name: "leaves", packages: "id money problem fact scope seal person provider evm", may: "leaves public"}, // provider checks what webhook signs
 	{name: "store", packages: "db ledger audit", may: "leaves store"},
-	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/apple pass/google stamp", may: "leaves store trade public"},
+	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/picture pass/apple pass/google stamp", may: "leaves store trade public"},
 	{name: "doors", packages: "access proof oauth idempotency form", may: "leaves store doors"},
-	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail pull", may: "leaves store traffic public"},
+	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail pull evm/node", may: "leaves store traffic public"},
 	{name: "vocabulary", packages: "dialect/house", may: "leaves store trade traffic public"},
-	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/forward dialect/stubhub dialect/ethpass dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},
+	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/forward dialect/stubhub dialect/ethpass dialect/passkit dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},
 	{name: "faces", packages: "web live account dashboard", may: "leaves store trade doors traffic public"},
 
 	{name: "settings", packages: "config", may: "leaves"},
@@ -51,13 +51,19 @@ var behind = []struct{ library, packages, reason string }{
 	{"github.com/go-jose/go-jose/v4", "proof", "which algorithms are taken is decided in one place"},
 	{"github.com/wneessen/go-mail", "mail", "mail goes out in one place"},
 	{"github.com/tmaxmax/go-sse", "remote", "streams are read in one place"},
+	{"github.com/decred/dcrd/dcrec/secp256k1/v4", "evm", "signatures are read strictly in one place"},
 	{"github.com/tidwall/gjson", "provider", "strangers' JSON is searched in one place, which bounds paths and depth first"},
+	{"golang.org/x/image", "pass/picture", "strangers' pictures are decoded in one place, which looks at their size first"},
+	{"github.com/srwiley/oksvg", "pass/picture", "an SVG is gone through in one place before the library draws it"},
+	{"github.com/srwiley/rasterx", "pass/picture", "an SVG is gone through in one place before the library draws it"},
+	{"github.com/smallstep/pkcs7", "pass/apple ./test/harness", "Apple's passes are signed in one place, and verified by the iPhone of tests"},
+	{"software.sslmate.com/src/go-pkcs12", "pass/apple", "Apple's certificates are read in one place"},
 }
 
 // pure are the packages of plain values, which do no I/O and so import none of
 // effects. (seal is a leaf too, but reads the master key's file.)
 const (
-	pure    = "id money problem fact scope person provider"
+	pure    = "id money problem fact scope person provider evm"
 	effects = "os net database/sql log/slog"
 )
 

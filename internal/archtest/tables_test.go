@@ -33,6 +33,9 @@ var withoutOrg = map[string]string{
 	"ledger_epochs":  "a place in the ledger is one for all organisations",
 	"ledger_cursors": "a follower reads the facts of all organisations",
 
+	"pass_clock":   "one row: what a device asks by may be passes of several organisations",
+	"pass_secrets": "test certificates and keys of the whole installation",
+
 	"users":            "a person may belong to several organisations, or to none",
 	"sessions":         "a person is signed in, whatever organisations they belong to",
 	"sign_in_failures": "who fails to sign in has no organisation yet",

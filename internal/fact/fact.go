@@ -72,6 +72,13 @@ const (
 	StampAwarded Kind = "stamp.awarded"
 	StampRevoked Kind = "stamp.revoked"
 
+	PassCreated         Kind = "pass.created"
+	PassUpdated         Kind = "pass.updated" // its own fields, not those of its event
+	PassScanned         Kind = "pass.scanned"
+	PassExpired         Kind = "pass.expired"
+	RegistrationAdded   Kind = "registration.added"   // a pass is on a device, or in an account's wallet
+	RegistrationRemoved Kind = "registration.removed" // and no more
+
 	AccessReuseDetected Kind = "access.reuse_detected" // a token was used again, so somebody else may have it
 
 	// WebhookReceived says that a pull endpoint has taken an event that it hands on. It is for one endpoint alone (Only), so nobody subscribes to it and [Native]
@@ -91,6 +98,7 @@ func Native() []Kind {
 		ListingDeliverabilityExpired,
 		CheckinAdmitted, CheckinReadmitted, CheckinDenied, CheckinExited, CheckinConflicted, CheckinUndone,
 		SaleBarcodesFailed, SaleBarcodesReceived, TransferFailed, ListingBarcodesFailed, ListingBarcodesReceived,
+		PassCreated, PassUpdated, PassScanned, PassExpired, RegistrationAdded, RegistrationRemoved,
 	}
 }
 

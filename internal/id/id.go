@@ -51,6 +51,10 @@ type (
 	DevEndpoint string
 	// PullEndpoint takes in webhooks that its owner fetches: a UUID of version 7 (RFC 9562 §5.7).
 	PullEndpoint string
+	// Pass is a wallet pass: a UUID of version 4 (RFC 9562 §5.4), which nobody guesses.
+	Pass string
+	// Registration is a device or an account that has a pass in its wallet: a UUID of version 4.
+	Registration string
 	// Webhook is a webhook endpoint, "wh_" and 26 characters.
 	Webhook string
 	// User is a person, "usr_" and 26 characters.
@@ -80,6 +84,16 @@ func sortable(prefix string) string {
 
 // NewOrg makes an organisation's id.
 func NewOrg() Org { return Org(sortable("org_")) }
+
+// UUID is an organisation's id as partners write it who know UUIDs only: the UUIDv7 inside of it. It is empty for what is no organisation's id.
+func (o Org) UUID() string {
+	text, ok := strings.CutPrefix(string(o), "org_")
+	b, err := lower.DecodeString(text)
+	if !ok || err != nil || len(b) != len(uuid.UUID{}) {
+		return ""
+	}
+	return uuid.UUID(b).String()
+}
 
 // NewKey makes an API key's public name.
 func NewKey() Key { return Key(sortable("key_")) }
@@ -113,6 +127,12 @@ func NewStampType() StampType { return StampType(sortable("stt_")) }
 
 // NewStamp makes a stamp's id.
 func NewStamp() Stamp { return Stamp(sortable("stp_")) }
+
+// NewPass makes a wallet pass's id.
+func NewPass() Pass { return Pass(uuid.NewString()) }
+
+// NewRegistration makes a registration's id.
+func NewRegistration() Registration { return Registration(uuid.NewString()) }
 
 // NewUser makes a person's id.
 func NewUser() User { return User(sortable("usr_")) }

@@ -246,3 +246,18 @@ func TestTicketIDsHaveOneSpelling(t *testing.T) {
 		}
 	}
 }
+
+func TestOrganisationsUUIDIsTheOneInItsID(t *testing.T) {
+	const want = "0193a5d1-0c1b-7e7d-9a3a-5f0c2d1e4b6a"
+	if got := id.Org("org_069tbm8c3dz7v6htbw62t7jbd8").UUID(); got != want {
+		t.Errorf("UUID() = %q, want %q: ids that partners have kept would change", got, want)
+	}
+	if a, b := id.NewOrg(), id.NewOrg(); len(a.UUID()) != 36 || a.UUID() == b.UUID() {
+		t.Errorf("%s and %s have the UUIDs %q and %q", a, b, a.UUID(), b.UUID())
+	}
+	for _, none := range []id.Org{"", "org_", "org_x", "069tbm8c3dz7v6htbw62t7jbd8", "org_069tbm8c3dz7v6htbw62t7jbd", "org_u69tbm8c3dz7v6htbw62t7jbd8"} {
+		if got := none.UUID(); got != "" {
+			t.Errorf("UUID() of %q = %q", none, got)
+		}
+	}
+}
