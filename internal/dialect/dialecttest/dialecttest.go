@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
@@ -117,6 +118,9 @@ func Cases() []Case {
 		named := listing
 		named.Quantity, named.Deliverability, named.Ordinals = 3, inventory.Deliverable, []int{0, 2}
 		add(string(k), k, string(named.ListingID), named.Version, named)
+	}
+	for _, c := range passCases() {
+		add(c.name, c.kind, string(c.data.PassID), c.data.Version, c.data)
 	}
 	return all
 }
@@ -352,6 +356,58 @@ func checkinCases() []checkinCase {
 			s.Against = &gate.Rival{CheckinID: "chk_06mykbd8e5x1v9k3m7n2p4q8rs", Gate: "South", At: instant("2026-01-22T12:41:07Z")}
 		})},
 		{"checkin.undone", fact.CheckinUndone, with(func(s *gate.Snapshot) { s.Result = string(gate.Undone) })},
+	}
+}
+
+type passCase struct {
+	name string
+	kind fact.Kind
+	data pass.Snapshot
+}
+
+// passCases are about the pass of the ethpass specification's sample, and one of a ticket.
+func passCases() []passCase {
+	at := func(s string) *pass.Instant {
+		var i pass.Instant
+		if err := i.UnmarshalText([]byte(s)); err != nil {
+			panic(err)
+		}
+		return &i
+	}
+	of := func(version int64, change func(*pass.Snapshot)) pass.Snapshot {
+		s := pass.Snapshot{
+			PassID: "2f8210ee-4f02-4966-9529-745d80116718", Platform: pass.Google, Chain: "evm", Network: "1", CreatedAt: *at("2022-10-27T21:57:38.520137Z"),
+			BarcodeSignature: "0x02c954980025cfc61a0f78b938173c0eda776103c896f44fc5ba5941933dd9c96891e0fef78f1aecf0eb09ec34d0bd74f2f1627329d6afa88dfadeac8ae049871c",
+			Registrations:    []pass.RegistrationSnapshot{}, Version: version,
+		}
+		change(&s)
+		return s
+	}
+	installed := func(s *pass.Snapshot) {
+		s.Registrations = []pass.RegistrationSnapshot{{ID: "07a39167-6484-4ce8-b485-84eb41a5cd5b", CreatedAt: *at("2022-10-27T21:56:30.026695Z")}}
+	}
+	used := func(s *pass.Snapshot) {
+		installed(s)
+		s.LastScannedAt = at("2022-10-27T21:58:01.822Z")
+	}
+	return []passCase{
+		{"pass.created", fact.PassCreated, of(1, func(*pass.Snapshot) {})},
+		{"pass.created.ticket", fact.PassCreated, of(1, func(s *pass.Snapshot) {
+			s.PassID, s.Platform, s.Chain, s.Network = "6b1c6f0e-9d5a-4a57-8a2d-0f6a2f1f4d11", pass.Apple, "", ""
+			s.TicketID, s.EventID = Ticket().TicketID, Ticket().EventID
+		})},
+		{"pass.updated", fact.PassUpdated, of(2, installed)},
+		{"pass.scanned", fact.PassScanned, of(3, used)},
+		{"pass.scanned.door", fact.PassScanned, of(3, func(s *pass.Snapshot) { used(s); s.CheckinID = "chk_06mykbe0e5x1v9k3m7n2p4q8rs" })},
+		{"pass.expired", fact.PassExpired, of(4, func(s *pass.Snapshot) {
+			used(s)
+			s.ExpiredAt, s.ExpireAction = at("2022-10-27T21:58:03.158Z"), pass.UserRevoke
+		})},
+		{"registration.added", fact.RegistrationAdded, of(2, installed)},
+		{"registration.removed", fact.RegistrationRemoved, of(3, func(s *pass.Snapshot) {
+			installed(s)
+			s.Registrations[0].DeletedAt = at("2022-10-27T21:57:59.004871Z")
+		})},
 	}
 }
 
