@@ -1,0 +1,7 @@
+package passkit
+
+// For fuzzing.
+var (
+	PushToken = pushToken
+	LogLines  = logLines
+)
