@@ -43,6 +43,8 @@ type Config struct {
 	Book     *order.Book
 	Tickets  *ticket.Roll
 	Gates    *gate.Door
+	// CodesChanged is told, in the transaction, that codes of an event's tickets are others from now on; of all the organisation's where the event is empty. nil to tell nobody.
+	CodesChanged func(tx *db.Tx, org int64, e id.Event) error
 	// Offline is what a device needs to verify an event's codes without a network, for its bundle; with seeds also what codes that rotate are made from.
 	// version is another whenever what it says is another. nil for nothing.
 	Offline func(ctx context.Context, org int64, e id.Event, seeds bool) (codes map[string]any, version string, err error)
@@ -219,7 +221,7 @@ func (a *API) routes() {
 	}, a.testWebhook)
 	configure(a, route{
 		method: "POST", path: webhooksPath + "/{id}/rotate-secret", scope: scope.WebhooksManage, id: "rotateWebhookSecret", tag: webhooks,
-		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap, or instead of it in the format stubhub, whose new one is given as secret.",
+		summary: "Replace the secret", detail: "The old one is used beside the new one for the overlap, or instead of it in the formats stubhub and ethpass, whose new one is given as secret.",
 	}, atOnce, a.rotateSecret)
 	read(a, route{
 		method: "GET", path: webhooksPath + "/{id}/deliveries", scope: scope.WebhooksManage, id: "listDeliveries", tag: webhooks,

@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/money"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
@@ -146,6 +147,8 @@ func samples() []fact.Fact {
 			data = sampleOrder(kind, e, l)
 		case "ticket":
 			data = sampleTicket(kind, e, l)
+		case "pass", "registration":
+			data = samplePass(kind, e)
 		default:
 			data = map[string]string{"webhookId": "wh_06h0g0a6g5y8x76gjgwg4sss78", "since": sampleTime.Format(time.RFC3339Nano)}
 		}
@@ -228,4 +231,22 @@ func sampleTicket(kind fact.Kind, e event.Event, l inventory.Listing) ticket.Sna
 		s.Changes = []string{"holderName"}
 	}
 	return s
+}
+
+func samplePass(kind fact.Kind, e event.Event) pass.Snapshot {
+	p := pass.Pass{
+		ID: "6b1c6f0e-9d5a-4a57-8a2d-0f6a2f1f4d11", Platform: pass.Apple, TicketID: "tkt_06mykbdmkmkm05a4t4jdkj8zvr", EventID: e.ID, Signature: make([]byte, 65),
+		Registrations: []pass.Registration{{ID: "0c7f5f4e-1f51-4d0f-9a77-9a5c1c1b6f02", CreatedAt: sampleTime}}, Version: 2, CreatedAt: sampleTime,
+	}
+	switch kind {
+	case fact.PassCreated:
+		p.Registrations = nil
+	case fact.PassScanned:
+		p.LastScannedAt = sampleTime
+	case fact.PassExpired:
+		p.ExpiredAt, p.ExpireAction = sampleTime, pass.AdminRevoke
+	case fact.RegistrationRemoved:
+		p.Registrations[0].DeletedAt = sampleTime
+	}
+	return p.Snapshot()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
@@ -33,6 +34,7 @@ type personExportJSON struct {
 	Orders       []orderJSON             `json:"orders" nullable:"false" doc:"Newest first; 1,000 at most."`
 	Tickets      []personTicketJSON      `json:"tickets" nullable:"false" doc:"Those that they hold; newest first, 1,000 at most."`
 	Transfers    []personTransferJSON    `json:"transfers" nullable:"false" doc:"Of tickets, that they made or were offered; newest tickets first, 1,000 at most."`
+	Passes       []personPassJSON        `json:"passes" nullable:"false" doc:"Wallet passes of tickets that they hold; oldest first, 1,000 at most."`
 	Stamps       []stampJSON             `json:"stamps" nullable:"false" doc:"Those that were taken away too; newest first, 1,000 at most."`
 	Checkins     []checkinJSON           `json:"checkins" nullable:"false" doc:"Of tickets that they hold; newest first, 1,000 at most."`
 	Visits       []personVisitJSON       `json:"visits" nullable:"false" doc:"That count for stamps; newest first, 1,000 at most."`
@@ -89,6 +91,31 @@ type personTransferJSON struct {
 	EndedAt   *string              `json:"endedAt" format:"date-time"`
 }
 
+type personPassJSON struct {
+	ID           string             `json:"id"`
+	TicketID     string             `json:"ticketId"`
+	Platform     string             `json:"platform" enum:"apple,google"`
+	ExternalID   string             `json:"externalId,omitempty"`
+	OwnerAddress string             `json:"ownerAddress,omitempty" doc:"Of their wallet on a chain."`
+	Network      string             `json:"network,omitempty" doc:"The chain's number."`
+	NFTs         []personNFTJSON    `json:"nfts" nullable:"false"`
+	Devices      []personDeviceJSON `json:"devices" nullable:"false" doc:"That had the pass; the newest 50. Their names are kept as hashes."`
+	Scans        int64              `json:"scans"`
+	CreatedAt    string             `json:"createdAt" format:"date-time"`
+	ExpiredAt    *string            `json:"expiredAt" format:"date-time"`
+	ExpireAction string             `json:"expireAction,omitempty"`
+}
+
+type personNFTJSON struct {
+	ContractAddress string `json:"contractAddress"`
+	TokenID         string `json:"tokenId"`
+}
+
+type personDeviceJSON struct {
+	CreatedAt string  `json:"createdAt" format:"date-time"`
+	DeletedAt *string `json:"deletedAt" format:"date-time"`
+}
+
 type personVisitJSON struct {
 	CheckinID string `json:"checkinId"`
 	TicketID  string `json:"ticketId"`
@@ -141,12 +168,12 @@ type personAuditJSON struct {
 func (a *API) export(ctx context.Context, o int64, s someone) (personExportJSON, error) {
 	j := personExportJSON{
 		Email: s.email, ExportedAt: instant(a.Now()), Invitations: []personInvitationJSON{}, Orders: []orderJSON{}, Tickets: []personTicketJSON{},
-		Transfers: []personTransferJSON{}, Stamps: []stampJSON{}, Checkins: []checkinJSON{}, Visits: []personVisitJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
+		Transfers: []personTransferJSON{}, Passes: []personPassJSON{}, Stamps: []stampJSON{}, Checkins: []checkinJSON{}, Visits: []personVisitJSON{}, Holds: []holdJSON{}, Messages: []personMessageJSON{},
 		Grants: []grantJSON{}, Tokens: []personTokenJSON{}, Received: []personReceivedJSON{}, DevEndpoints: []personDevEndpointJSON{}, Audit: []personAuditJSON{},
 		Incomplete: []string{},
 	}
 	steps := []func(context.Context, int64, someone, *personExportJSON) error{
-		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportStamps, a.exportCheckins, a.exportVisits, a.exportMessages, a.exportReceived,
+		a.exportInvitations, a.exportOrders, a.exportTickets, a.exportTransfers, a.exportPasses, a.exportStamps, a.exportCheckins, a.exportVisits, a.exportMessages, a.exportReceived,
 	}
 	if s.user.No != 0 && s.chose {
 		steps = append(steps, a.exportAccount, a.exportHolds, a.exportGrants, a.exportTokens, a.exportDevEndpoints, a.exportAudit)
@@ -226,6 +253,43 @@ func (a *API) exportTransfers(ctx context.Context, o int64, s someone, j *person
 		j.Transfers = append(j.Transfers, personTransferJSON{string(x.Ticket), as, x.State, instant(x.CreatedAt), instant(x.ExpiresAt), orNull(maybe(x.EndedAt))})
 	}
 	return err
+}
+
+func (a *API) exportPasses(ctx context.Context, o int64, s someone, j *personExportJSON) error {
+	held, err := ticket.Of(a.DB.Read(ctx), o, s.address)
+	if err != nil {
+		return err
+	}
+	all, err := pass.Of(a.DB.Read(ctx), o, held)
+	if err != nil {
+		return err
+	}
+	if len(all) > exportMost {
+		all = all[:exportMost]
+		j.Incomplete = append(j.Incomplete, "passes")
+	}
+	for _, one := range all {
+		p, err := pass.ByID(a.DB.Read(ctx), o, one)
+		if err != nil {
+			return err
+		}
+		j.Passes = append(j.Passes, newPersonPass(p))
+	}
+	return nil
+}
+
+func newPersonPass(p *pass.Pass) personPassJSON {
+	j := personPassJSON{
+		ID: string(p.ID), TicketID: string(p.TicketID), Platform: string(p.Platform), ExternalID: p.ExternalID, OwnerAddress: p.Owner, Network: p.Network,
+		NFTs: []personNFTJSON{}, Devices: []personDeviceJSON{}, Scans: p.Scans, CreatedAt: instant(p.CreatedAt), ExpiredAt: orNull(maybe(p.ExpiredAt)), ExpireAction: string(p.ExpireAction),
+	}
+	for _, n := range p.NFTs {
+		j.NFTs = append(j.NFTs, personNFTJSON{n.Contract, n.TokenID})
+	}
+	for _, r := range p.Registrations {
+		j.Devices = append(j.Devices, personDeviceJSON{instant(r.CreatedAt), orNull(maybe(r.DeletedAt))})
+	}
+	return j
 }
 
 func (a *API) exportStamps(ctx context.Context, o int64, s someone, j *personExportJSON) error {

@@ -88,6 +88,9 @@ func (a *API) rotateTicketKey(tx *db.Tx, c *call, in *rotateKeyInput) (answer[ti
 		retire = (&retireJSON{in.Body.RetireOthersAt}).at()
 	}
 	k, err := a.Tickets.RotateKey(tx, c.Org, retire, c.by())
+	if err == nil {
+		err = a.codesChanged(tx, c.Org, "")
+	}
 	return answer[ticketKeyJSON]{body: newTicketKey(k), location: ticketKeysPath}, err
 }
 
@@ -134,6 +137,13 @@ type ticketCodesInput struct {
 	Body ticketCodesInputJSON
 }
 
+func (a *API) codesChanged(tx *db.Tx, org int64, e id.Event) error {
+	if a.CodesChanged == nil {
+		return nil
+	}
+	return a.CodesChanged(tx, org, e)
+}
+
 func (a *API) changeTicketCodes(tx *db.Tx, c *call, in *ticketCodesInput) (answer[ticketCodesJSON], error) {
 	var err error
 	switch {
@@ -143,6 +153,9 @@ func (a *API) changeTicketCodes(tx *db.Tx, c *call, in *ticketCodesInput) (answe
 		err = problem.Field("/stepSeconds", "not_rotating", "Codes that do not rotate have no step; leave it out.")
 	default:
 		err = a.Tickets.StopRotating(tx, c.Org, id.Event(in.EventID))
+	}
+	if err == nil {
+		err = a.codesChanged(tx, c.Org, id.Event(in.EventID))
 	}
 	if err != nil {
 		return answer[ticketCodesJSON]{}, err

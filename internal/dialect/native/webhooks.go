@@ -262,7 +262,7 @@ func (a *API) deleteWebhook(tx *db.Tx, c *call, in *webhookDelete, _ none) (answ
 
 type rotationJSON struct {
 	OverlapSeconds *count `json:"overlapSeconds,omitempty" minimum:"0" maximum:"604800" nullable:"false" doc:"How long both secrets are used; 86400 when left out."`
-	Secret         string `json:"secret,omitempty" maxLength:"4096" doc:"The new one, for a webhook in the format stubhub: the Authorization that its receiver expects from then on. It is made for all others."`
+	Secret         string `json:"secret,omitempty" maxLength:"4096" doc:"The new one, for a webhook in the format stubhub or ethpass: the Authorization that its receiver expects from then on. It is made for all others."`
 }
 
 type rotationInput struct {
