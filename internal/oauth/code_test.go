@@ -204,7 +204,7 @@ func TestResourceIsRemembered(t *testing.T) {
 	p := lite(t)
 	a := p.app(input())
 	q := p.db.Read(t.Context())
-	for asked, want := range map[string]string{"": "", issuer: "", issuer + "/": "", issuer + "/api/v1": issuer + "/api/v1", issuer + "/v2": issuer + "/v2"} {
+	for asked, want := range map[string]string{"": "", issuer: "", issuer + "/": "", issuer + "/api/v1": issuer + "/api/v1", issuer + "/api/v0": issuer + "/api/v0", issuer + "/v2": issuer + "/v2"} {
 		got := a.tokens("resource", asked)
 		next := a.got(a.refresh(got.refresh))
 		for _, token := range []string{got.access, next.access} {

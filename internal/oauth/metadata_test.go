@@ -90,7 +90,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 
 func TestResourcesSayWhereTokensComeFrom(t *testing.T) {
 	p := lite(t)
-	for _, path := range []string{"", "/api/v1", "/v0", "/v1", "/v2"} {
+	for _, path := range []string{"", "/api/v0", "/api/v1", "/v0", "/v1", "/v2"} {
 		m := p.document("/.well-known/oauth-protected-resource" + path)
 		if m["resource"] != issuer+path || !slices.Equal(texts(m["authorization_servers"]), []string{issuer}) || !slices.Equal(texts(m["bearer_methods_supported"]), []string{"header"}) {
 			t.Errorf("the metadata of %q is %v", path, m)

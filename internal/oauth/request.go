@@ -144,8 +144,9 @@ func asked(c *Client, text string) (string, error) {
 	return set.String(), nil
 }
 
-// resources are the parts of this server that tokens can be asked for (RFC 8707), beside the whole of it.
-var resources = []string{"/api/v1", "/v0", "/v1", "/v2"}
+// resources are the parts of this server that tokens can be asked for (RFC 8707), beside the whole of it. /v0 and /api/v0 have the same routes, but a token for one
+// of them is for that one: what a token is good for is read off its URL.
+var resources = []string{"/api/v0", "/api/v1", "/v0", "/v1", "/v2"}
 
 func (s *Server) resource(asked string) (string, error) {
 	if asked == "" || asked == s.Issuer || asked == s.Issuer+"/" {
