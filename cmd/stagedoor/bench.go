@@ -10,7 +10,7 @@ import (
 
 type benchCmd struct {
 	Quick bool     `help:"Measure each case for a few seconds only; the figures are rough."`
-	Only  []string `help:"Parts to measure: throughput, rates, ten, hanging, orders, hot, onsale, tokens, door, stream, ingest, kept, old or restart. Without any, all." placeholder:"PART"`
+	Only  []string `help:"Parts to measure: throughput, rates, ten, hanging, orders, hot, onsale, tokens, door, stream, ingest, kept, passes, old or restart. Without any, all." placeholder:"PART"`
 	Arms  []string `help:"What to measure: plain, durable, sqlite or postgres. Without any, all." placeholder:"ARM"`
 	Dir   string   `help:"Folder for the data, which decides the disk that is measured; the system's temporary one without it." placeholder:"DIR"`
 	Old   int      `help:"Old deliveries for the part \"old\"; 0 for 1,000,000." default:"0" placeholder:"N"`
@@ -26,6 +26,14 @@ func (c *benchCmd) Run(ctx context.Context, p *program) error {
 		},
 		SeedPull: func(ctx context.Context, data, database string, n int) error {
 			return c.seed(ctx, p, data, database, func(core *app.Core) error { return core.MakeArrivals(ctx, n) })
+		},
+		SeedPasses: func(ctx context.Context, data, database string, n int) (event string, err error) {
+			err = c.seed(ctx, p, data, database, func(core *app.Core) error {
+				made, err := core.MakePasses(ctx, n)
+				event = string(made)
+				return err
+			})
+			return event, err
 		},
 	})
 }

@@ -11,6 +11,7 @@ type doctorCmd struct {
 	URL         string    `arg:"" name:"url" optional:"" help:"A receiver's URL: whether deliveries can reach it."`
 	AllowTarget []network `help:"Network that deliveries may go to although it is not public; as given to serve." placeholder:"CIDR" setting:""`
 	JSON        bool      `name:"json" help:"Answer {\"ok\", \"checks\": [{\"check\", \"ok\", \"says\", \"remedy\"}]}."`
+	appleFlags
 	place
 }
 
@@ -24,7 +25,7 @@ type findingJSON struct {
 // Run looks for what is wrong.
 func (c *doctorCmd) Run(ctx context.Context, p *program) error {
 	cfg := c.config(p)
-	cfg.AllowTargets = prefixes(c.AllowTarget)
+	cfg.AllowTargets, cfg.Wallets = prefixes(c.AllowTarget), c.wallets()
 	var list []findingJSON
 	problems := 0
 	for _, f := range app.Examine(ctx, cfg, c.URL) {

@@ -49,6 +49,7 @@ func (c *eraseCmd) Run(ctx context.Context, p *program) error {
 		return p.json(struct {
 			Orders   int  `json:"orders"`
 			Tickets  int  `json:"tickets"`
+			Passes   int  `json:"passes"`
 			Stamps   int  `json:"stamps"`
 			Messages int  `json:"messages"`
 			Traces   int  `json:"traces"`
@@ -71,6 +72,7 @@ func said(e app.Erased) string {
 	}
 	add(e.Orders, "order's people", "orders' people")
 	add(e.Tickets, "holder or transfer of a ticket", "holders or transfers of tickets")
+	add(e.Passes, "trace in passes of tickets", "traces in passes of tickets")
 	add(e.Stamps, "stamp or check-in", "stamps or check-ins")
 	add(e.Messages, "message", "messages")
 	add(e.Traces, "trace in deliveries and notes", "traces in deliveries and notes")

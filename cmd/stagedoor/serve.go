@@ -36,6 +36,8 @@ type serveCmd struct {
 	PushLife        time.Duration `name:"oauth-push-life" help:"How long a pushed request is good." default:"90s" placeholder:"DURATION" setting:"" hidden:""`
 	DeviceLife      time.Duration `name:"oauth-device-life" help:"How long a device's codes are good." default:"10m" placeholder:"DURATION" setting:"" hidden:""`
 	OAuthPerMinute  int           `name:"oauth-per-minute" help:"Requests for tokens in a minute, for each app and each address; 0 for no limit." default:"600" placeholder:"N" setting:""`
+
+	walletFlags
 	place
 }
 
@@ -56,7 +58,7 @@ func (c *serveCmd) Validate() error {
 	if c.PullMaxEvents < 0 || c.PullMaxBytes < 0 || c.PullPerSecond < 0 {
 		return errors.New("--pull-max-events, --pull-max-bytes and --pull-per-second are 0 or more")
 	}
-	return nil
+	return c.check()
 }
 
 // maxPullBody is 64 MiB: a body is in memory while it is taken and while it is fetched.
@@ -78,6 +80,7 @@ func (c *serveCmd) Run(ctx context.Context, p *program) error {
 	if c.RefreshGrace == 0 {
 		cfg.RefreshGrace = -1 // not at all
 	}
+	cfg.Wallets = c.wallets()
 	cfg.AllowTargets, cfg.TrustedProxies = prefixes(c.AllowTarget), prefixes(c.TrustedProxy)
 	return with(ctx, cfg, func(core *app.Core) error {
 		return core.Serve(ctx, func(s app.Served) {

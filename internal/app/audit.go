@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/inventory"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/order"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
@@ -30,7 +31,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "door", "stamps", "deliveries", "pull endpoints" or "ledger"
+	Part string // "stock", "orders", "tickets", "door", "stamps", "passes", "deliveries", "pull endpoints" or "ledger"
 	What string // a sentence
 }
 
@@ -85,6 +86,8 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"door", presences},
 		{"stamps", stamp.Audit},
 		{"stamps", factsOfStamps},
+		{"passes", pass.Audit},
+		{"passes", factsOfPasses},
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},

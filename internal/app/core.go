@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/cloudevents"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/ethpass"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/forward"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/portal"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/pullup"
@@ -33,6 +34,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
@@ -64,6 +66,7 @@ type Config struct {
 
 	SMTPURL  string // of the outgoing mail server, see package mail; "" for none
 	NoSignUp bool   // accounts are made by invitation and command only
+	Wallets  Wallets
 	// How long tokens live and how often they can be asked for; the zero values are the defaults of package oauth. OAuthPerMinute is 0 for no bound.
 	AccessLife, RefreshIdle, RefreshAbsolute, RefreshGrace, CodeLife, PushLife, DeviceLife time.Duration
 	OAuthPerMinute                                                                         int
@@ -92,6 +95,7 @@ type Core struct {
 	Tickets       *ticket.Roll
 	Orders        *order.Book
 	Stamps        *stamp.Album
+	Passes        *pass.Book
 	Gates         *gate.Door
 	People        *org.People
 	Apps          *oauth.Registry
@@ -165,7 +169,11 @@ func (c *Core) open(ctx context.Context) error {
 			return inventory.Barcodes(c.DB.Read(ctx), c.Keys, org, listingNo, ordinals, at)
 		},
 	})
-	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), c.stubhub, forward.New(c.handed)}
+	dialects := []delivery.Dialect{portal.New(people), pullup.New(), standard.New(people), cloudevents.New(people, c.PublicURL), c.stubhub, forward.New(c.handed), ethpass.NewDialect(ethpass.Lookups{
+		Holding: func(ctx context.Context, org int64, p id.Pass) (pass.Holding, error) {
+			return pass.HoldingOf(c.DB.Read(ctx), org, p)
+		},
+	})}
 	vocabularies := make([]endpoint.Vocabulary, len(dialects))
 	for i, d := range dialects {
 		vocabularies[i] = d
@@ -197,6 +205,7 @@ func (c *Core) open(ctx context.Context) error {
 	c.Tickets = ticket.New(c.Ledger, c.DB, c.Keys)
 	c.Orders = order.New(c.Ledger, c.Stock, c.Tickets)
 	c.Stamps = stamp.New(c.Ledger)
+	c.Passes = pass.New(pass.Config{DB: c.DB, Ledger: c.Ledger, Keys: c.Keys, Tickets: c.Tickets})
 	c.Gates = gate.New(c.Ledger, c.Tickets)
 	c.Apps = &oauth.Registry{Keys: c.Keys, Endpoints: ofApps{c.Endpoints, c.Pull}, Ledger: c.Ledger}
 	c.People = org.NewPeople(org.PeopleConfig{DB: c.DB, Keys: c.Keys, Apps: c.Apps, Log: c.Log})

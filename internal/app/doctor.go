@@ -25,7 +25,7 @@ type Finding struct {
 }
 
 // Examine looks over an installation without changing it: the data folder, the master key, the database, its schema and settings, the
-// clock, and, where target is not empty, whether deliveries can reach that URL.
+// clock, Apple's certificate for passes where there is one, and, where target is not empty, whether deliveries can reach that URL.
 func Examine(ctx context.Context, c Config, target string) []Finding {
 	if c.Getenv == nil {
 		c.Getenv = os.Getenv
@@ -36,6 +36,7 @@ func Examine(ctx context.Context, c Config, target string) []Finding {
 		x.database(ctx)
 	}
 	x.zones()
+	x.passes()
 	x.server()
 	if target != "" {
 		x.target(ctx, target)
@@ -234,6 +235,23 @@ func (x *examination) zones() {
 		return
 	}
 	x.ok(check, "known")
+}
+
+// passes looks at Apple's certificate for passes, which ends after a year.
+func (x *examination) passes() {
+	const check, remedy = "pass certificate", "Make a new one for the same pass type at Apple's developer site, and give it to serve with --apple-pass-cert."
+	i, err := x.c.Wallets.identity()
+	switch {
+	case err != nil:
+		x.problem(check, "Name a file with the pass type certificate and its key, the password's if it has one, and that of the intermediate above it.", "%v.", err)
+	case i == nil:
+	case time.Until(i.Expires) < 0:
+		x.problem(check, remedy, "that of %s ended on %s: phones take no pass.", i.TypeID, i.Expires.UTC().Format(time.DateOnly))
+	case time.Until(i.Expires) < renewal:
+		x.problem(check, remedy, "that of %s ends on %s; from then on phones take no pass.", i.TypeID, i.Expires.UTC().Format(time.DateOnly))
+	default:
+		x.ok(check, "%s, until %s", i.TypeID, i.Expires.UTC().Format(time.DateOnly))
+	}
 }
 
 // server tells whether one serves this data folder. Either is fine.

@@ -21,6 +21,7 @@ import (
 type Erased struct {
 	Orders   int  // whose people were blanked
 	Tickets  int  // of which they were the holder, or which they offered or were offered
+	Passes   int  // rows of passes of their tickets that had something of them
 	Stamps   int  // stamps that were theirs, and check-ins by which they earn them
 	Messages int  // own messages whose data was blanked
 	Traces   int  // envelopes, attempts and arrivals that had kept something, and orders in whose notes the address stood
@@ -31,7 +32,7 @@ type Erased struct {
 
 // any tells whether anything was there.
 func (e Erased) any() bool {
-	return e.Orders+e.Tickets+e.Stamps+e.Messages+e.Traces+e.Answers > 0 || e.Member || e.Account
+	return e.Orders+e.Tickets+e.Passes+e.Stamps+e.Messages+e.Traces+e.Answers > 0 || e.Member || e.Account
 }
 
 // Erase erases a person from an organisation, or with org 0 from all of them, the account included. In one organisation the account goes too when it is
@@ -48,7 +49,7 @@ func (c *Core) Erase(ctx context.Context, o int64, a person.Address, by audit.By
 	if err := e.look(ctx); err != nil {
 		return Erased{}, err
 	}
-	for _, step := range []func(context.Context) error{e.facts, e.traces, e.arrivals, e.mentions, e.answers, e.stamps, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
+	for _, step := range []func(context.Context) error{e.facts, e.traces, e.arrivals, e.mentions, e.answers, e.stamps, e.passes, e.tickets, e.orders, e.addresses, e.person, e.late, c.DB.Scrub} {
 		if err := step(ctx); err != nil {
 			return e.done, fmt.Errorf("erase a person: %w", err)
 		}
@@ -70,16 +71,17 @@ type erasure struct {
 	by      audit.By
 
 	orgs    []int64
-	user    org.User           // zero where there is no account
-	account bool               // the account goes too
-	buys    map[int64][]string // orders, by organisation
-	holds   map[int64][]string // tickets and stamps, by organisation
-	known   map[int64]int      // how many tickets and transfers have their address, by organisation
-	stamped map[int64]int      // how many stamps and check-ins have their address, by organisation
-	found   []id.Fact          // facts that were marked
-	marked  map[int64]bool     // the same
-	began   int64              // the last fact of before
-	gone    time.Time          // when the person was
+	user    org.User              // zero where there is no account
+	account bool                  // the account goes too
+	buys    map[int64][]string    // orders, by organisation
+	holds   map[int64][]string    // tickets, passes of them, and stamps, by organisation
+	held    map[int64][]id.Ticket // the tickets among them
+	known   map[int64]int         // how many tickets and transfers have their address, by organisation
+	stamped map[int64]int         // how many stamps and check-ins have their address, by organisation
+	found   []id.Fact             // facts that were marked
+	marked  map[int64]bool        // the same
+	began   int64                 // the last fact of before
+	gone    time.Time             // when the person was
 	done    Erased
 }
 

@@ -17,14 +17,16 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/order"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/pull"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/ticket"
 )
 
-// facts finds the facts of the person's orders, stamps and of the tickets that they hold, and messages with the address, and marks them: from then on none of them is sent.
+// facts finds the facts of the person's orders, stamps, of the tickets that they hold and of these tickets' passes, and messages with the address, and marks them: from then on none of them is sent.
 func (e *erasure) facts(ctx context.Context) error {
 	e.buys, e.holds, e.known, e.stamped, e.marked = map[int64][]string{}, map[int64][]string{}, map[int64]int{}, map[int64]int{}, map[int64]bool{}
+	e.held = map[int64][]id.Ticket{}
 	err := e.DB.Configure(ctx, func(tx *db.Tx) (err error) {
 		e.began, err = ledger.Last(tx)
 		return err
@@ -45,6 +47,14 @@ func (e *erasure) facts(ctx context.Context) error {
 			return err
 		}
 		for _, one := range tickets {
+			e.holds[o] = append(e.holds[o], string(one))
+		}
+		e.held[o] = tickets
+		passes, err := pass.Of(e.DB.Read(ctx), o, tickets)
+		if err != nil {
+			return err
+		}
+		for _, one := range passes {
 			e.holds[o] = append(e.holds[o], string(one))
 		}
 		if e.known[o], err = ticket.Known(e.DB.Read(ctx), o, e.address); err != nil {
@@ -221,6 +231,25 @@ func (e *erasure) tickets(ctx context.Context) error {
 	return e.most(ctx, e.known, func(tx *db.Tx, o int64, some int) (int, error) { return ticket.Erase(tx, o, e.address, some/3) }, &e.done.Tickets) // rows of three kinds
 }
 
+// passes blanks what passes of the person's tickets have of them. All of it goes before the tickets, by which they are found.
+func (e *erasure) passes(ctx context.Context) error {
+	for _, o := range e.orgs {
+		for left := e.held[o]; len(left) > 0; left = left[min(together, len(left)):] {
+			for n := 1; n > 0; {
+				err := e.DB.Write(ctx, "", func(tx *db.Tx) (err error) {
+					n, err = e.Passes.Erase(tx, o, left[:min(together, len(left))], together/6) // rows of six kinds
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				e.done.Passes += n
+			}
+		}
+	}
+	return nil
+}
+
 // stamps does the same with stamps and check-ins.
 func (e *erasure) stamps(ctx context.Context) error {
 	return e.most(ctx, e.stamped, func(tx *db.Tx, o int64, some int) (int, error) { return stamp.Erase(tx, o, e.address, some/2) }, &e.done.Stamps)
@@ -339,6 +368,11 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		}
 		done.Tickets += n
 	}
+	passes, n, err := e.erasePasses(tx, o, slices.Concat(held, e.held[o]))
+	if err != nil {
+		return err
+	}
+	done.Passes += n
 	stamps, err := stamp.Of(tx, o, e.address)
 	if err != nil {
 		return err
@@ -385,6 +419,9 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		for _, one := range held {
 			e.holds[o] = append(e.holds[o], string(one))
 		}
+		for _, one := range passes {
+			e.holds[o] = append(e.holds[o], string(one))
+		}
 		for _, one := range stamps {
 			e.holds[o] = append(e.holds[o], string(one))
 		}
@@ -393,6 +430,17 @@ func (e *erasure) personOf(tx *db.Tx, o int64) error {
 		return nil // erased before
 	}
 	return audit.Append(tx, e.by.Entry(o, "person.erased", string(e.user.ID), map[string]any{"account": e.account, "orders": len(e.buys[o])}))
+}
+
+// erasePasses blanks what has come to passes of tickets since, and has Google told once more, now that the tickets have no holder. It returns the passes.
+func (e *erasure) erasePasses(tx *db.Tx, o int64, tickets []id.Ticket) (passes []id.Pass, done int, err error) {
+	for n := 1; n > 0; done += n {
+		if n, err = e.Passes.Erase(tx, o, tickets, together); err != nil {
+			return nil, 0, err
+		}
+	}
+	passes, err = pass.Of(tx, o, tickets)
+	return passes, done, err
 }
 
 // eraseHolder blanks whose holds they were. What of them is active expires.

@@ -20,14 +20,17 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/access"
 	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/ethpass"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/hookbridge"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/native"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/passkit"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/stubhub"
 	"github.com/stagedoorhq/stagedoor/internal/idempotency"
 	"github.com/stagedoorhq/stagedoor/internal/ledger"
 	"github.com/stagedoorhq/stagedoor/internal/live"
 	"github.com/stagedoorhq/stagedoor/internal/mail"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
+	"github.com/stagedoorhq/stagedoor/internal/pass"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -54,7 +57,14 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.faces(server, registry, strings.TrimSuffix(cmp.Or(c.PublicURL, served.URL), "/"))
+	url := strings.TrimSuffix(cmp.Or(c.PublicURL, served.URL), "/")
+	wallets, err := c.openWallets(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer wallets.close()
+	wallets.metrics(registry)
+	f, err := c.faces(server, registry, wallets, url)
 	if err != nil {
 		return err
 	}
@@ -78,6 +88,8 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
 	}
 	parts.Go(func() { c.sweepStock(engine) })
+	parts.Go(func() { wallets.sender(url).Run(engine) })
+	parts.Go(func() { wallets.watch(engine) })
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	parts.Go(func() { f.streams.Run(serving) }) // streams and answers that are held back end first: the server waits for them
@@ -127,7 +139,7 @@ type faces struct {
 }
 
 // faces puts them on a server, which the outside reaches at a URL.
-func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url string) (f faces, err error) {
+func (c *Core) faces(server *web.Server, registry *prometheus.Registry, wallets *wallets, url string) (f faces, err error) {
 	var sender *mail.Sender
 	if c.SMTPURL != "" {
 		if sender, err = mail.New(c.SMTPURL); err != nil {
@@ -154,7 +166,7 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 	})
 	f.api = native.New(server.Mux(), native.Config{
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(),
-		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Gates: c.Gates, Offline: c.offline, Stamps: c.Stamps,
+		Calendar: c.Events, Stock: c.Stock, Book: c.Orders, Tickets: c.Tickets, Gates: c.Gates, CodesChanged: c.Passes.Refresh, Offline: c.offline, Stamps: c.Stamps,
 		Endpoints: c.Endpoints, Subscriptions: c.Subscriptions, Engine: c.Engine, Ledger: c.Ledger,
 		People: c.People, Apps: c.Apps, Erase: c.eraseFor, PublicURL: url, Invited: f.pages.Invited, Offered: f.pages.Offered,
 		ClientAddr: web.Client, Version: Version(), Log: c.Log,
@@ -174,7 +186,30 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, url stri
 		ClientAddr: web.Client, Head: web.Head, Streams: f.streams,
 	})
 	server.OwnBodies(hookbridge.Base)
+	c.walletFaces(server, f.door, wallets, url)
 	return f, nil
+}
+
+// walletFaces puts what is about passes on a server.
+func (c *Core) walletFaces(server *web.Server, door *access.Door, wallets *wallets, url string) {
+	api := ethpass.Config{
+		DB: c.DB, Door: door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Book: c.Passes, Endpoints: c.Endpoints, Apple: wallets.pkpass, Google: wallets.save,
+		Ready: wallets.ready, Policy: c.Policy, Fetch: wallets.pictures, PublicURL: url, ClientAddr: web.Client, Log: c.Log,
+	}
+	if len(c.Wallets.EVMNodes) > 0 {
+		api.Chain, api.Signed = chain{wallets.nodes}, wallets.nodes.Signed
+	}
+	ethpass.New(server.Mux(), api)
+	for _, base := range ethpass.Bases() {
+		server.OwnBodies(base)
+	}
+	settings := passkit.Config{
+		DB: c.DB, Book: c.Passes, Problems: server.Problems(), Apple: wallets.pkpass, TypeID: wallets.typeID, BaseURL: url, Spend: door.Spend, ClientAddr: web.Client, Log: c.Log,
+	}
+	if wallets.callbacks != nil {
+		settings.Callbacks = wallets.callbacks
+	}
+	passkit.New(server.Mux(), settings)
 }
 
 // listen opens the addresses and closes them to deliveries.
@@ -301,7 +336,10 @@ func (c *Core) ledgerMetrics(r *prometheus.Registry) {
 
 // followers are what follows the ledger.
 func (c *Core) followers() []ledger.Follower {
-	return []ledger.Follower{{Name: "stamp", Kinds: stamp.Kinds(), Step: c.Stamps.Follow, Log: c.Log}}
+	return []ledger.Follower{
+		{Name: "stamp", Kinds: stamp.Kinds(), Step: c.Stamps.Follow, Log: c.Log},
+		{Name: "pass", Kinds: pass.Kinds(), Step: c.Passes.Follow, Log: c.Log},
+	}
 }
 
 // databaseAddrs are the addresses of a database server, which no delivery may reach.
