@@ -19,7 +19,7 @@ type Aim struct {
 func aims(r *Report) []Aim {
 	var all []Aim
 	for _, arm := range []string{sqlite, postgres} {
-		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), doorAims(r, arm), streamAims(r, arm), ingestAims(r, arm), oldAims(r, arm), restartAims(r, arm),
+		all = slices.Concat(all, throughputAims(r, arm), latencyAims(r, arm), fairnessAims(r, arm), tokenAims(r, arm), saleAims(r, arm), doorAims(r, arm), streamAims(r, arm), ingestAims(r, arm), pushAims(r, arm), oldAims(r, arm), restartAims(r, arm),
 			overallAims(r, arm))
 	}
 	return all
@@ -119,6 +119,18 @@ func doorAims(r *Report, arm string) (a []Aim) {
 	return []Aim{
 		atLeast("scans at ten gates", arm, x.AcceptedPerSecond, 490, "/s"),
 		atMost("scans at ten gates, p99", arm, x.Publish.P99, 10, "ms"),
+	}
+}
+
+// pushAims: a hall of people hears of a change within a minute, and the first of them at once.
+func pushAims(r *Report, arm string) (a []Aim) {
+	x := r.find(partPasses, "", arm)
+	if x == nil || x.Pushes == nil {
+		return nil
+	}
+	return []Aim{
+		atMost("a changed event to the first device", arm, x.Pushes.FirstMillis, 1000, "ms"),
+		atMost("a changed event to the last device", arm, x.Pushes.LastSeconds, 60, "s"),
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	partDoor       = "door"       // ten gates scan codes
 	partIngest     = "ingest"     // a pull endpoint takes events in
 	partKept       = "kept"       // listing and fetching what it keeps
+	partPasses     = "passes"     // an event changes, and those who have it in their wallets are pushed
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -32,7 +33,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partDoor, partStream, partIngest, partKept, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partDoor, partStream, partIngest, partKept, partPasses, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -52,6 +53,8 @@ type plan struct {
 	fewKept    int           // events that a pull endpoint keeps
 	kept       int           // the same, and many
 	tokens     int           // access tokens in turns
+	passes     int           // each on a device of its own
+	pushing    time.Duration // the longest wait for the last push
 	old        int           // deliveries to put into the tables
 	stock      int64         // tickets of the sales that sell out
 	curve      []int         // reservations in each second of the on-sale
@@ -68,7 +71,7 @@ func fullPlan() plan {
 		rates: []load{openLoad(50, 15*time.Second), openLoad(500, 8*time.Second), openLoad(1000, 6*time.Second)},
 		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256, old: 1_000_000,
 		hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), door: doorLoad(50, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
-		ingest: openLoad(500, 8*time.Second), fewKept: 10_000, kept: 2_000_000,
+		ingest: openLoad(500, 8*time.Second), fewKept: 10_000, kept: 2_000_000, passes: 100_000, pushing: 5 * time.Minute,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -79,7 +82,7 @@ func quickPlan() plan {
 	p.rates = []load{openLoad(50, 4*time.Second), openLoad(500, 2*time.Second), openLoad(1000, 2*time.Second)}
 	p.hanging, p.reading, p.streams = openLoad(200, 2*time.Second), openLoad(500, 2*time.Second), openLoad(50, 4*time.Second)
 	p.door = doorLoad(50, 2*time.Second)
-	p.old, p.fewKept, p.kept = 50_000, 1_000, 20_000
+	p.old, p.fewKept, p.kept, p.passes = 50_000, 1_000, 20_000, 1_000
 	p.ingest = openLoad(500, 2*time.Second)
 	p.stock, p.curve, p.hurry = 2_000, times(rushCurve, 10), 4
 	return p

@@ -67,6 +67,7 @@ type Result struct {
 	OfPlain float64 `json:"ofPlainServer,omitempty"`
 
 	Check   *Check   `json:"check,omitempty"`
+	Pushes  *Pushes  `json:"pushes,omitempty"`
 	Sale    *Sale    `json:"sale,omitempty"`
 	Restart *Restart `json:"restart,omitempty"`
 }
@@ -101,7 +102,7 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partKept || x.Part == partTokens || x.Part == partDoor || x.Sale != nil {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partKept || x.Part == partTokens || x.Part == partDoor || x.Part == partPasses || x.Sale != nil {
 			continue
 		}
 		part := partThroughput

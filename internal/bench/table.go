@@ -54,6 +54,7 @@ var titles = map[string]string{
 	partDoor:       "POST /api/v1/checkin/scan: ten gates",
 	partIngest:     "Events for a pull endpoint; single appends and syncs each, durable all that wait, and neither does more",
 	partKept:       "Listing and fetching what a pull endpoint keeps",
+	partPasses:     "An event changes, and each device that has a pass for it is pushed",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -64,6 +65,8 @@ func (r *Report) part(out *strings.Builder, part string) {
 		switch part {
 		case partRestart:
 			rows = append(rows, x.restartRow())
+		case partPasses:
+			rows = append(rows, x.passesRow())
 		case partIngest:
 			rows = append(rows, x.ingestRow())
 		case partTokens, partDoor, partKept:
@@ -85,6 +88,12 @@ func (r *Report) part(out *strings.Builder, part string) {
 	if part == partHot || part == partOnSale {
 		table(out, []string{
 			"arm", "load", "orders/s", "ordered", "stock", "sold out", "429", "failed", "hold", "order", "CPU ms/order", "of it database", "oversold",
+		}, rows)
+		return
+	}
+	if part == partPasses {
+		table(out, []string{
+			"arm", "load", "pushes/s", "first push ms", "last push s", "CPU ms/push", "of it database", "generator", "MiB", "twice", "lost", "passes signed/s", "seeded/min",
 		}, rows)
 		return
 	}
@@ -142,6 +151,14 @@ func (r *Result) tokensRow() []string {
 		row[6], row[7], row[8] = number(c.Micros, 1), number(c.PerSecond, 0), number(c.OfRequest, 3)
 	}
 	return row
+}
+
+func (r *Result) passesRow() []string {
+	p := r.Pushes
+	return []string{
+		r.Arm, r.Load, number(p.PerSecond, 0), number(p.FirstMillis, 1), number(p.LastSeconds, 2), number(r.CPUMillis, 3), number(r.DatabaseCPUMillis, 3), number(r.GeneratorMillis, 3),
+		number(float64(r.PeakMemory)/(1<<20), 0), fmt.Sprint(p.Twice), fmt.Sprint(r.Lost), number(p.MadePerSecond, 0), number(p.SeededMinutely, 0),
+	}
 }
 
 func (r *Result) restartRow() []string {
