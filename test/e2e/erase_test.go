@@ -69,7 +69,7 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 				before := s.dump(t)
 				for _, table := range []string{
 					"users", "links", "sessions", "order_people", "orders", "tickets", "fact_private", "facts", "envelopes", "attempts", "personal_tokens", "inbound_events",
-					"pull_endpoints", "pull_events", "pull_payloads", "pull_rejections",
+					"pull_endpoints", "pull_events", "pull_payloads", "pull_rejections", "passes",
 				} {
 					if len(mentions(before[table], kari)) == 0 {
 						t.Errorf("the table %s does not have the address before: nothing is shown by its not having it after", table)
@@ -95,6 +95,7 @@ func TestErasedPeopleAreInNoTable(t *testing.T) {
 					t.Errorf("after it there are %d developer endpoints, with %d events: %v; want the organisation's own, with both of its events and Ola in one", n, len(left), left)
 				}
 				s.emptied(t)
+				s.pocketed(t, before, after)
 				s.others(t, before, after)
 				s.silent(t)
 				s.gone(t)
@@ -116,6 +117,7 @@ type stay struct {
 	pulled           map[string]string // ids of the box's events, by where the address stands in them
 	personal, access string            // Kari's tokens
 	orders           []string          // Kari's
+	phones           []*harness.Phone  // Kari's and Ola's
 }
 
 func newStay(t *testing.T, h *harness.House) *stay {
@@ -178,7 +180,7 @@ func (s *stay) live(t *testing.T) {
 	s.personal = k.Token
 	s.Run(t, "user", "token", ola, "--org", s.slug, "--name", "of "+ola)
 	s.access = s.allow(t)
-	for _, format := range []string{"standard", "portal", "cloudevents"} {
+	for _, format := range []string{"standard", "portal", "cloudevents", "ethpass"} {
 		events := []string{"*"}
 		s.api.Call(t, 201, "POST", "/api/v1/webhooks", body{"url": s.hooks.url, "events": events, "format": format, "retry": body{"delays": []int{}}})
 	}
@@ -280,6 +282,7 @@ func (s *stay) trade(t *testing.T) {
 		for _, move := range []body{{"status": "accepted"}, {"status": "fulfilled", "transferNote": "sent to " + who}} {
 			s.api.Call(t, 200, "PATCH", "/api/v1/orders", with(move, "orderId", id))
 		}
+		s.carry(t, id, who)
 		other := buy(strings.ToUpper(who), fmt.Sprint("again", i))
 		s.api.Call(t, 200, "POST", "/api/v1/orders/"+other+"/issue", body{"reason": who + " has got nothing"}, "Idempotency-Key", "issue-"+other)
 		s.api.Call(t, 200, "POST", "/api/v1/orders/"+other+"/refund", body{"reason": who + " was sorry", "amount": "1.00"}, "Idempotency-Key", "refund-"+other)
@@ -297,6 +300,52 @@ func (s *stay) trade(t *testing.T) {
 	gift := buy(ola, "gift") // Ola's order, in whose note Kari stands
 	s.api.Call(t, 200, "PATCH", "/api/v1/orders", body{"orderId": gift, "status": "accepted"})
 	s.api.Call(t, 200, "PATCH", "/api/v1/orders", body{"orderId": gift, "status": "fulfilled", "transferNote": "a gift for <" + kari + ">"})
+}
+
+// Wallets of the two, by their addresses.
+var ethereum = map[string]string{kari: "0x1111111111111111111111111111111111111111", ola: "0x2222222222222222222222222222222222222222"}
+
+// carry has somebody put the ticket of an order into an iPhone's wallet.
+func (s *stay) carry(t *testing.T, order, who string) {
+	t.Helper()
+	ticket := text(t, s.api.Call(t, 200, "GET", "/api/v1/tickets?orderId="+order, nil), "data.0.id")
+	made := s.api.Call(t, 200, "POST", "/v0/passes", body{
+		"ticketId": ticket, "platform": "apple", "wallet": body{"chain": body{"name": "evm", "network": 1}, "address": ethereum[who]},
+		"nft": body{"contractAddress": "0x3333333333333333333333333333333333333333", "tokenId": "42"}, "pass": body{"backFields": []body{{"key": "for", "label": "For", "value": who}}},
+	}, "Idempotency-Key", who+"/pass")
+	link := text(t, made, "fileURL")
+	harness.Secret(link[strings.LastIndexByte(link, '/')+1:])
+	phone := harness.NewPhone(harness.NewAPNs(t))
+	s.phones = append(s.phones, phone)
+	if pass := phone.Add(t, link); !pass.Has(who) {
+		t.Errorf("the pass does not have what is on its back: %s", pass.Files["pass.json"])
+	}
+	s.api.Call(t, 200, "GET", "/v0/passes/"+text(t, made, "id")+"/distribute", nil) // another link
+}
+
+// pocketed checks what is left of passes: that they were there, but for Ola's, which is whole.
+func (s *stay) pocketed(t *testing.T, before, after map[string][]string) {
+	t.Helper()
+	for table, rows := range after {
+		for _, row := range rows {
+			if strings.Contains(strings.ToLower(row), ethereum[kari]) {
+				t.Errorf("%s has the address of her wallet: %.500s", table, row)
+			}
+		}
+	}
+	for _, table := range []string{"passes", "pass_assets", "pass_links", "pass_registrations"} {
+		was, is, whole := len(before[table]), len(after[table]), map[string]int{"passes": 2, "pass_registrations": 2}[table]
+		if was != 2 || is != max(1, whole) {
+			t.Errorf("%s had %d rows and has %d", table, was, is)
+		}
+	}
+	var owners []any
+	for _, row := range s.query(t, `SELECT p.owner, p.opened, r.device IS NULL FROM passes p JOIN pass_registrations r ON r.pass_no = p.pass_no ORDER BY p.pass_no`) {
+		owners = append(owners, fmt.Sprint(row...))
+	}
+	if len(owners) != 2 || strings.Contains(fmt.Sprint(owners[0]), "0x") || !strings.Contains(fmt.Sprint(owners[1]), ethereum[ola]) {
+		t.Errorf("owners, registrations and devices are %v", owners)
+	}
 }
 
 // settle waits until nothing is on its way.
@@ -397,7 +446,7 @@ func (s *stay) exported(t *testing.T) {
 		t.Errorf("the export is %q, want an attachment", d)
 	}
 	expect(t, a.Body, "account.name", "Kari", "membership.role", "admin")
-	for list, n := range map[string]int{"orders": 2, "tickets": 2, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "received": 8, "devEndpoints": 1, "incomplete": 0} {
+	for list, n := range map[string]int{"orders": 2, "tickets": 2, "passes": 1, "transfers": 0, "messages": 3, "invitations": 1, "grants": 1, "tokens": 1, "received": 8, "devEndpoints": 1, "incomplete": 0} {
 		var j map[string]json.RawMessage
 		_ = json.Unmarshal(a.Body, &j)
 		var all []json.RawMessage
