@@ -83,6 +83,7 @@ type hall struct {
 // each runs a test on both engines.
 func each(t *testing.T, f func(t *testing.T, h *hall)) {
 	t.Helper()
+	t.Parallel() // most of a test is waiting for a database to be made
 	dbtest.Each(t, func(t *testing.T, d *db.DB) { f(t, open(t, d)) })
 }
 
