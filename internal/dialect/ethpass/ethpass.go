@@ -106,32 +106,11 @@ func (d *Dialect) Render(ctx context.Context, f *fact.Fact, e *endpoint.Endpoint
 	return house.Encode(envelope{event, show(s, h)})
 }
 
-// Signer sends the endpoint's secret as Authorization, byte for byte, and nothing where it is empty. During a rotation the old one is sent until its end.
+// Signer sends the endpoint's secret as Authorization, and the delivery's id, which the specification does not have.
 func (*Dialect) Signer(e *endpoint.Endpoint) (delivery.Signer, error) {
-	if e.Secret == "" {
-		return dresser{}, nil
-	}
-	keys := []webhook.Key{{Text: e.Secret}}
-	if e.OldSecret != "" {
-		keys = []webhook.Key{{Text: e.OldSecret, Until: e.OldUntil}, {Text: e.Secret}}
-	}
-	s, err := webhook.NewSigner(webhook.Static, keys...)
-	if err != nil {
-		return nil, fmt.Errorf("ethpass signer: %w", err)
-	}
-	return dresser{s}, nil
-}
-
-// dresser adds the delivery's id, which the specification does not have, to the header that says whose deliveries they are.
-type dresser struct{ authorization delivery.Signer } // nil for none
-
-// AppendHeaders implements [delivery.Signer].
-func (d dresser) AppendHeaders(dst []webhook.Header, m webhook.Message) ([]webhook.Header, error) {
-	dst = append(dst, webhook.Header{Name: "X-Delivery-Id", Value: m.ID})
-	if d.authorization == nil {
-		return dst, nil
-	}
-	return d.authorization.AppendHeaders(dst, m)
+	return house.Static(e, func(dst []webhook.Header, m webhook.Message) []webhook.Header {
+		return append(dst, webhook.Header{Name: "X-Delivery-Id", Value: m.ID})
+	})
 }
 
 // MessageID is the delivery's UUID, the same on every attempt.

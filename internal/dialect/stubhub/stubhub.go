@@ -2,7 +2,6 @@ package stubhub
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
+	"github.com/stagedoorhq/stagedoor/internal/dialect/house"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
 	"github.com/stagedoorhq/stagedoor/internal/event"
 	"github.com/stagedoorhq/stagedoor/internal/fact"
@@ -105,32 +105,11 @@ func (*Dialect) Variant(e *endpoint.Endpoint) string {
 // agent is how deliveries' User-Agent begins; the version is the specification's.
 const agent = "Viagogo-Webhooks/2.249.0.0"
 
-// Signer sends the endpoint's secret as Authorization, and nothing where it is empty. During a rotation the old one is sent until its end.
+// Signer sends the endpoint's secret as Authorization, and StubHub's headers.
 func (*Dialect) Signer(e *endpoint.Endpoint) (delivery.Signer, error) {
-	if e.Secret == "" {
-		return dresser{}, nil
-	}
-	keys := []webhook.Key{{Text: e.Secret}}
-	if e.OldSecret != "" {
-		keys = []webhook.Key{{Text: e.OldSecret, Until: e.OldUntil}, {Text: e.Secret}}
-	}
-	s, err := webhook.NewSigner(webhook.Static, keys...)
-	if err != nil {
-		return nil, fmt.Errorf("stubhub signer: %w", err)
-	}
-	return dresser{s}, nil
-}
-
-// dresser adds StubHub's headers to the one that says whose deliveries they are.
-type dresser struct{ authorization delivery.Signer } // nil for none
-
-// AppendHeaders implements [delivery.Signer].
-func (d dresser) AppendHeaders(dst []webhook.Header, m webhook.Message) ([]webhook.Header, error) {
-	dst = append(dst, webhook.Header{Name: "User-Agent", Value: agent}, webhook.Header{Name: "VGG-Topic", Value: m.Event}, webhook.Header{Name: "VGG-DeliveryId", Value: m.ID})
-	if d.authorization == nil {
-		return dst, nil
-	}
-	return d.authorization.AppendHeaders(dst, m)
+	return house.Static(e, func(dst []webhook.Header, m webhook.Message) []webhook.Header {
+		return append(dst, webhook.Header{Name: "User-Agent", Value: agent}, webhook.Header{Name: "VGG-Topic", Value: m.Event}, webhook.Header{Name: "VGG-DeliveryId", Value: m.ID})
+	})
 }
 
 // MessageID is VGG-DeliveryId: a decimal number that no two deliveries share, the same on every attempt. It is Cantor's number of the pair of the fact's number
