@@ -262,15 +262,12 @@ func (w *wallets) close() {
 	w.nodes.Close()
 }
 
-// erc721 is the id of the interface of assets that have one owner each (ERC-721).
-const erc721 = "0x80ac58cd"
-
 // chain is what nodes say. It implements [pass.Chain].
 type chain struct{ nodes *node.Nodes }
 
 // Holds tells whether an owner holds an asset. What is no address holds nothing.
 func (c chain) Holds(ctx context.Context, network, owner string, n pass.NFT) (holds, known bool, err error) {
-	if n.Interface != erc721 {
+	if n.Interface != pass.ERC721 {
 		return false, false, nil // others cannot be asked in this way
 	}
 	who, err := evm.ParseAddress(owner)

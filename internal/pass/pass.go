@@ -81,6 +81,9 @@ const (
 	LinkLasts     = 48 * time.Hour // after its first use
 )
 
+// ERC721 is the id of the interface of assets that have one owner each (ERC-165, ERC-721).
+const ERC721 = "0x80ac58cd"
+
 // NFT is an asset that a pass's owner has to hold.
 type NFT struct {
 	Contract  string `json:"contractAddress"`   // EIP-55

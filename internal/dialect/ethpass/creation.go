@@ -206,13 +206,10 @@ func (c *creation) assets(o *object) {
 	}
 }
 
-// erc721 is the id of the interface of assets that are one of a kind (ERC-165, ERC-721).
-const erc721 = "0x80ac58cd"
-
 var interfaceID = regexp.MustCompile(`^0x[0-9a-f]{8}$`)
 
 func (o *object) asset() pass.NFT {
-	n := pass.NFT{Contract: o.address("contractAddress"), Interface: erc721, TokenID: o.decimal("tokenId", tokenDigits)}
+	n := pass.NFT{Contract: o.address("contractAddress"), Interface: pass.ERC721, TokenID: o.decimal("tokenId", tokenDigits)}
 	if !o.has("contractAddress") {
 		o.fault("contractAddress", "required", "Give the contract's address.")
 	}
@@ -224,7 +221,7 @@ func (o *object) asset() pass.NFT {
 	}
 	if s := strings.ToLower(o.text("contractInterface")); s != "" {
 		if n.Interface = s; !interfaceID.MatchString(s) {
-			o.fault("contractInterface", "invalid", "An interface is 0x and 8 hexadecimal digits, such as %s for ERC-721.", erc721)
+			o.fault("contractInterface", "invalid", "An interface is 0x and 8 hexadecimal digits, such as %s for ERC-721.", pass.ERC721)
 		}
 	}
 	return n
