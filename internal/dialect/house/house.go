@@ -5,7 +5,7 @@
 // They are looked up when the envelope is made, and left out where the endpoint redacts or the person was erased. A message's data is the
 // organisation's own: it goes out byte for byte as it came in, to redacting endpoints too.
 //
-// Deliveries are signed as Standard Webhooks 1.0.0 says.
+// Deliveries are signed as Standard Webhooks 1.0.0 says. Partners' vocabularies whose deliveries are known by a fixed Authorization have that from [Static].
 package house
 
 import (
