@@ -174,7 +174,7 @@ func TestChangeDuringAPushIsTold(t *testing.T) {
 			})
 			return pass.Result{}
 		}}
-		h.run(pass.SenderConfig{Pusher: service})
+		h.run(pass.SenderConfig{Pusher: service}, (*pass.Sender).OnlyByBell)
 		h.await("the phone to be told", func() bool { return h.count(`pass_pushes`) == 0 })
 		if n := service.of("phone"); n != 2 {
 			t.Errorf("the phone was pushed %d times, want twice", n)

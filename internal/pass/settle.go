@@ -52,6 +52,7 @@ func (l *lane) write(batch []outcome) {
 	for try := range settleTries {
 		var w settlement
 		err := l.book.db.Write(context.Background(), "", func(tx *db.Tx) (err error) {
+			tx.OnCommit(l.book.bell.Ring) // what was queued anew while it was told, and what was given back, is due at once
 			w, err = l.settled(tx, batch)
 			return err
 		})

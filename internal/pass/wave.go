@@ -197,11 +197,11 @@ func (b *Book) carry(tx *db.Tx, w wave) (bool, error) {
 	if err := w.change(tx, false, of); err != nil {
 		return false, err
 	}
+	tx.OnCommit(b.bell.Ring) // for what was queued, with the last step too
 	if len(of) < atOnce {
 		_, err := w.end(tx)
 		return true, err
 	}
-	tx.OnCommit(b.bell.Ring)
 	return true, tx.Later(`UPDATE pass_waves SET after_no = $3 WHERE org_id = $1 AND event_no = $2`, w.org, w.eventNo, of[len(of)-1])
 }
 

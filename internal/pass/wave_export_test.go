@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
+	"github.com/stagedoorhq/stagedoor/internal/ledger"
 )
 
 // Carry takes the wave of an event one step further.
@@ -16,3 +17,6 @@ const AtOnce = atOnce
 
 // OnlyByBell has a sender look for nothing by itself.
 func (s *Sender) OnlyByBell() { s.poll = time.Hour }
+
+// Bell is what wakes senders.
+func (b *Book) Bell() *ledger.Bell { return &b.bell }

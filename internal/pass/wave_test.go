@@ -149,3 +149,24 @@ func TestRefreshTellsEveryDevice(t *testing.T) {
 		}
 	})
 }
+
+// The sender is woken for what the last step of a wave has queued, as for all before.
+func TestLastStepOfAWaveRings(t *testing.T) {
+	eachTour(t, func(t *testing.T, h *tour) {
+		p := h.apple(h.ticket("E"))
+		h.put(p, "phone")
+		h.follow()
+		h.write(func(tx *db.Tx) error { return h.book.Refresh(tx, h.org, "E") })
+		rung, leave := h.book.Bell().Listen()
+		defer leave()
+		h.write(func(tx *db.Tx) error { _, err := h.book.Carry(tx, h.org, p.EventNo); return err })
+		select {
+		case <-rung:
+		default:
+			t.Error("nobody is woken")
+		}
+		if n := h.count(`pass_waves`); n != 0 {
+			t.Errorf("%d waves are under way, want none", n)
+		}
+	})
+}
