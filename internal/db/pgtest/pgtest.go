@@ -247,11 +247,19 @@ func (c *Cluster) URL(dbname string) string {
 // CreateDatabase makes a database, as a copy of template if that is not empty.
 // Nobody may be connected to the template meanwhile.
 func (c *Cluster) CreateDatabase(ctx context.Context, name, template string) error {
+	conn, err := pgx.Connect(ctx, c.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("create database %s: %w", name, err)
+	}
+	defer conn.Close(ctx)
 	sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize()
 	if template != "" {
 		sql += " TEMPLATE " + pgx.Identifier{template}.Sanitize()
 	}
-	if err := c.exec(ctx, sql); err != nil {
+	if version(conn.PgConn().ParameterStatus("server_version")) >= 15 {
+		sql += " STRATEGY FILE_COPY" // a fourth of the time that writing every block to the log takes; older servers know nothing else
+	}
+	if _, err := conn.Exec(ctx, sql); err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
 	return nil

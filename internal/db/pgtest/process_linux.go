@@ -13,6 +13,28 @@ import (
 // when the thread that started the process ends.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGQUIT }
 
+// roomy is the free memory, in bytes, with which a cluster that keeps nothing is
+// put there. One takes some 200 MB with the databases of a few tests at a time.
+const roomy = 4 << 30
+
+// memory is the directory of a file system in memory, or empty where there is
+// none with enough room. A database has hundreds of files, and making and removing
+// them on a disk takes most of the time of tests that do little else.
+func memory() string {
+	const dir = "/dev/shm"
+	var s syscall.Statfs_t
+	const tmpfs = 0x01021994 // statfs(2)
+	if err := syscall.Statfs(dir, &s); err != nil || s.Type != tmpfs || s.Bavail*uint64(s.Bsize) < roomy {
+		return ""
+	}
+	probe, err := os.MkdirTemp(dir, "stagedoor-probe-") // it may be closed to us
+	if err != nil {
+		return ""
+	}
+	_ = os.Remove(probe)
+	return dir
+}
+
 // tick is the unit of times in /proc/PID/stat: USER_HZ is 100 for user space on
 // every platform that Go supports (proc_pid_stat(5), time(7)).
 const tick = 10 * time.Millisecond

@@ -25,3 +25,4 @@ func lockThread()                    {}
 func claim(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 func sweep(string)                   {}
 func cpuOf(int) time.Duration        { return 0 }
+func memory() string                 { return "" }

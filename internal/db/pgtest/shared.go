@@ -25,8 +25,8 @@ var shared struct {
 	err     error
 }
 
-// Shared is the cluster of this test binary, without fsync, started when the
-// first test asks for it. Where there is no PostgreSQL it skips the test, or
+// Shared is the cluster of this test binary, without fsync and in memory where
+// there is enough of it, started when the first test asks for it. Where there is no PostgreSQL it skips the test, or
 // fails it when the environment has CI=true. The test binary needs a TestMain
 // that calls [Main].
 func Shared(t TB) *Cluster {
@@ -40,7 +40,7 @@ func Shared(t TB) *Cluster {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster == nil && shared.err == nil {
-		shared.cluster, shared.err = Start(Options{})
+		shared.cluster, shared.err = Start(Options{Dir: memory()})
 	}
 	if shared.err != nil {
 		t.Fatalf("pgtest.Shared: %v", shared.err)
