@@ -261,3 +261,66 @@ func ExampleSigner_SetHeaders() {
 	// 1782900000
 	// v1,v61qlUKnzRFiz4qxQGJqoqczzmwTqvRtIWaH3Yhwras=
 }
+
+// A delivery from a log, whose body went through a JSON parser before it was verified.
+func ExampleExplain() {
+	headers, err := webhook.ParseHeaders(`> POST /webhooks HTTP/1.1
+> Host: receiver.example
+> X-Webhook-Signature: sha256=870f991f4ec7880f481a911663b57df220a944ecbc11f3a46be4702bb9e4fd9e
+> X-Webhook-Timestamp: 1782900000`)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	scheme, _ := webhook.Detect(headers)
+	e := webhook.Explain(scheme, webhook.Received{
+		Header: headers,
+		Body:   []byte(`{"event": "order.accepted", "venue": "Café"}`),
+		At:     time.Unix(1782900002, 0),
+	}, webhook.Key{Text: exampleSecret})
+	fmt.Println(scheme, e.Verdict, e.Cause)
+	fmt.Println(e.What)
+	// Output:
+	// portal changed_body json_reencoded
+	// The body is not the one that was signed: its JSON was parsed and printed again.
+}
+
+// Secrets that the sender knows tell whether the receiver has another.
+func ExampleExplain_knownSecrets() {
+	signer, err := webhook.NewSigner(webhook.Pullup, webhook.Key{Text: "the new secret"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	now := time.Unix(1782900000, 0)
+	r := webhook.Received{Header: make(http.Header), Body: []byte(`{}`), At: now}
+	if err := signer.SetHeaders(r.Header, webhook.Message{ID: "1", Event: "event.soldout", Time: now, Body: r.Body}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := webhook.Explain(webhook.Pullup, r, webhook.Key{Text: "the old secret"},
+		webhook.Candidate{Name: "the endpoint's secret", Key: webhook.Key{Text: "the new secret"}},
+		webhook.Candidate{Name: "the endpoint's former secret", Key: webhook.Key{Text: "the old secret", Until: now.Add(-time.Hour)}})
+	fmt.Println(e.Verdict)
+	fmt.Println(e.What)
+	fmt.Println(e.Advice)
+	// Output:
+	// expired_secret
+	// The pasted secret is the endpoint's former secret, which has come to its end; the delivery was signed with the endpoint's secret.
+	// Put the endpoint's present secret into your receiver.
+}
+
+// Headers as Node prints them.
+func ExampleParseHeaders() {
+	headers, err := webhook.ParseHeaders(`{ 'content-type': 'application/json', 'webhook-id': 'evt_5c1e9a2b', 'webhook-timestamp': '1782900000' }`)
+	fmt.Println(headers.Get("Webhook-Id"), err)
+	// Output:
+	// evt_5c1e9a2b <nil>
+}
+
+// A receiver of several formats can be told apart by their headers.
+func ExampleDetect() {
+	scheme, ok := webhook.Detect(http.Header{"X-Pullup-Signature": {"…"}, "Authorization": {"Bearer desk-key"}})
+	fmt.Println(scheme, ok)
+	// Output: pullup true
+}

@@ -116,3 +116,37 @@ func listed(list, separator string, wanted ...string) bool {
 	}
 	return false
 }
+
+// FuzzExplain holds that nothing that is pasted makes Explain panic, and that it finds verified what Verify verifies, and nothing else.
+func FuzzExplain(f *testing.F) {
+	for _, v := range readVectors(f).Vectors {
+		var head strings.Builder
+		for _, h := range v.Headers {
+			head.WriteString(h.Name + ": " + h.text() + "\n")
+		}
+		if len(v.Body.Repeat) == 0 && len(v.Keys) == 1 {
+			f.Add(v.Scheme, head.String(), v.Body.bytes(), v.Keys[0].Key)
+		}
+	}
+	f.Add("portal", `{"x-webhook-signature":"sha256=ab"}`, []byte(`[[[1,{"a":"\ud800\n"}]]]`), "whsec_")
+	f.Fuzz(func(t *testing.T, scheme, head string, body []byte, secret string) {
+		h, err := webhook.ParseHeaders(head)
+		if err != nil {
+			h = http.Header{"X-Webhook-Signature": {head}, "Authorization": {head}}
+		}
+		now := time.Unix(sentAt, 0)
+		e := webhook.Explain(webhook.Scheme(scheme), webhook.Received{Header: h, Body: body, At: now}, webhook.Key{Text: secret},
+			webhook.Candidate{Name: "old", Key: webhook.Key{Text: oldSecret, Until: now}})
+		if e.Verdict == "" || e.What == "" || e.Advice == "" {
+			t.Fatalf("Explain: got %+v", e)
+		}
+		verified := false
+		if verifier, err := webhook.NewVerifier(webhook.Scheme(scheme), webhook.Key{Text: secret}); err == nil && secret != oldSecret {
+			_, err = verifier.Verify(h, body, now)
+			verified = err == nil
+		}
+		if verified != (e.Verdict == webhook.Verified) && len(body) <= webhook.MaxExplained {
+			t.Fatalf("Explain: got %s %s, want verified %v", e.Verdict, e.Cause, verified)
+		}
+	})
+}
