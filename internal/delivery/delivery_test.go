@@ -196,7 +196,7 @@ func TestGoneDisablesAndWhatWasSkippedCanBeRecovered(t *testing.T) {
 		e := h.subscribe(r.URL, endpoint.Options{})
 		h.publish("", 1)
 		h.settled(e, "failed", 1)
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			now, err := h.book.Get(d.Read(t.Context()), ours, e.ID)
 			if err != nil {
 				t.Fatal(err)

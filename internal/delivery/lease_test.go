@@ -284,9 +284,9 @@ func TestNodeThatWasTakenForDeadIsSeenAgain(t *testing.T) {
 // eventually waits for something to become true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 20 s and it is not so: %s", what)
+			t.Fatalf("waited two minutes and it is not so: %s", what)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,24 +66,15 @@ var stateNumbers = []string{"pending", "delivered", "failed", "skipped"}
 
 // List returns an endpoint's deliveries, newest first, and whether there are more.
 func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (page []Record, more bool, err error) {
-	state := -1
-	for n, name := range stateNumbers {
-		if name == f.State {
-			state = n
-		}
-	}
-	if f.State != "" && state < 0 {
+	if f.State != "" && !slices.Contains(stateNumbers, f.State) {
 		return nil, false, problem.New(problem.Invalid, "invalid_state", "There is no state %q; use one of %s.", f.State, strings.Join(stateNumbers, ", "))
 	}
-	before, since, until := f.Before, int64(0), int64(math.MaxInt64)
-	if before == 0 {
-		before = math.MaxInt64
+	after, before, err := numbersIn(e.DB.Read(ctx), to.Number, span{f.Since, f.Until})
+	if err != nil {
+		return nil, false, err
 	}
-	if !f.Since.IsZero() {
-		since = f.Since.UnixMicro()
-	}
-	if !f.Until.IsZero() {
-		until = f.Until.UnixMicro()
+	if f.Before != 0 {
+		before = min(before, f.Before)
 	}
 	event := e.named(to, f.Event)
 	for read := 0; ; {
@@ -90,8 +82,7 @@ func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (pag
 		if event != nil {
 			size = max(size, 100) // most are of another event
 		}
-		rows, err := e.rows(e.DB.Read(ctx), `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq < $3 AND d.at >= $4 AND d.at < $5 AND ($6 < 0 OR d.state = $6)
-			ORDER BY d.fact_seq DESC LIMIT $7`, to.Number, to.Org, before, since, until, state, size)
+		rows, err := e.newest(e.DB.Read(ctx), to, f.State, after, before, span{f.Since, f.Until}, size)
 		if err != nil {
 			return nil, false, err
 		}
@@ -114,6 +105,42 @@ func (e *Engine) List(ctx context.Context, to *endpoint.Endpoint, f Filter) (pag
 			return page, true, nil
 		}
 	}
+}
+
+const newestText = `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq >= $3 AND d.fact_seq < $4 AND d.at >= $5 AND d.at < $6`
+
+// listed is the text of [Engine.newest] for a state.
+func listed(engine db.Engine, state string) string {
+	sql := listText + newestText + stateIs[state] + ` ORDER BY d.fact_seq DESC LIMIT $7`
+	if state == "pending" {
+		return sql // of many
+	}
+	return by(engine, state, sql)
+}
+
+// newest returns the newest of an endpoint's deliveries in a state whose numbers lie between two, and which are of a span.
+func (e *Engine) newest(q db.Querier, to *endpoint.Endpoint, state string, after, before int64, in span, limit int) ([]row, error) {
+	if state == "pending" {
+		numbers, few, err := e.pendingOf(q, to.Number, before, in, false, limit)
+		if err != nil {
+			return nil, err
+		}
+		if few {
+			list, err := json.Marshal(append([]int64{}, numbers...))
+			if err != nil {
+				return nil, err
+			}
+			return e.rows(q, `d.endpoint_id = $1 AND d.org_id = $2 AND d.fact_seq IN ints($3) ORDER BY d.fact_seq DESC`, to.Number, to.Org, string(list))
+		}
+	}
+	since, until := int64(0), int64(math.MaxInt64)
+	if !in.since.IsZero() {
+		since = in.since.UnixMicro()
+	}
+	if !in.until.IsZero() {
+		until = in.until.UnixMicro()
+	}
+	return e.selected(q, listed(e.DB.Engine(), state), to.Number, to.Org, after, before, since, until, limit)
 }
 
 // mostRead bounds how many deliveries are looked at for a page.
@@ -171,10 +198,16 @@ type row struct {
 }
 
 func (e *Engine) rows(q db.Querier, where string, args ...any) ([]row, error) {
+	return e.selected(q, listText+where, args...)
+}
+
+func (e *Engine) selected(q db.Querier, sql string, args ...any) ([]row, error) {
 	return db.All(q, func(r db.Rows) (v row, err error) {
 		return v, r.Scan(&v.id.Endpoint, &v.id.Seq, &v.id.Day, &v.at, &v.state, &v.due)
-	}, "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, CASE WHEN d.owner = 0 THEN d.due ELSE 0 END FROM deliveries d WHERE "+where, args...)
+	}, sql, args...)
 }
+
+const listText = "SELECT d.endpoint_id, d.fact_seq, d.day, d.at, d.state, CASE WHEN d.owner = 0 THEN d.due ELSE 0 END FROM deliveries d WHERE "
 
 // records reads what belongs to the first of the rows that are wanted, up to most: the facts, the attempts, and the bytes that were sent.
 func (e *Engine) records(ctx context.Context, q db.Querier, to *endpoint.Endpoint, rows []row, most int, wanted func(*fact.Fact) bool) ([]Record, error) {
