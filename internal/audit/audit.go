@@ -85,10 +85,47 @@ func List(q db.Querier, org int64, f Filter) ([]Entry, error) {
 	if before == 0 {
 		before = 1<<62 - 1
 	}
-	return db.All(q, scan, `SELECT entry_no, org_id, at, action, actor, subject, address, detail FROM audit_entries
-		WHERE org_id = $1 AND entry_no < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR action = $5) AND ($6 = '' OR actor = $6) AND ($7 = '' OR subject = $7)
-		ORDER BY entry_no DESC LIMIT $8`, org, before, since, until, f.Action, f.Actor, f.Subject, f.Limit)
+	from, before, err := between(q, f, before)
+	if err != nil {
+		return nil, err
+	}
+	sql, args := selectEntries, []any{org, before, since, until, f.Limit}
+	if from > 0 {
+		sql, args = sql+` AND entry_no >= $6`, append(args, from)
+	}
+	for _, c := range []struct{ column, value string }{{"action", f.Action}, {"actor", f.Actor}, {"subject", f.Subject}} {
+		if c.value != "" { // each has an index, which a condition that may be off does not get
+			args = append(args, c.value)
+			sql += fmt.Sprintf(" AND %s = $%d", c.column, len(args))
+		}
+	}
+	return db.All(q, scan, sql+` ORDER BY entry_no DESC LIMIT $5`, args...)
 }
+
+// between returns numbers between which all entries of the filter's time have theirs, so that what is outside is not looked at. Entries are a little out of order.
+func between(q db.Querier, f Filter, before int64) (from, to int64, err error) {
+	if f.Since.IsZero() && f.Until.IsZero() {
+		return 0, before, nil
+	}
+	newest, err := db.One(q, db.Value[*int64], `SELECT max(entry_no) FROM audit_entries`)
+	if err != nil || newest == nil {
+		return 0, before, err
+	}
+	const first = `SELECT entry_no, at FROM audit_entries WHERE entry_no >= $1 ORDER BY entry_no LIMIT 1`
+	if !f.Since.IsZero() {
+		if from, _, err = db.Bisect(q, *newest, f.Since.Add(-time.Hour).UnixMicro(), first); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !f.Until.IsZero() {
+		_, to, err = db.Bisect(q, *newest, f.Until.Add(time.Hour).UnixMicro(), first)
+		before = min(before, to)
+	}
+	return from, before, err
+}
+
+const selectEntries = `SELECT entry_no, org_id, at, action, actor, subject, address, detail FROM audit_entries
+	WHERE org_id = $1 AND entry_no < $2 AND at >= $3 AND at < $4`
 
 func scan(r db.Rows) (Entry, error) {
 	var e Entry

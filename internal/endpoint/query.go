@@ -3,6 +3,8 @@ package endpoint
 import (
 	"errors"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
@@ -81,4 +83,55 @@ func (b *Book) Page(q db.Querier, whose Whose, p Page) ([]*Endpoint, int, error)
 	all, err := db.All(q, b.scanLive, "SELECT "+columns+from+" WHERE "+where+behind+order+" LIMIT $5 OFFSET $6",
 		whose.Org, whose.Grant, p.Format, p.After, p.Limit, p.Offset)
 	return all, total, err
+}
+
+// Search selects endpoints for [Book.Find]. Zero fields select all.
+type Search struct {
+	Text     string // in the URL or the description, upper and lower case of A-Z alike
+	Format   string // only those of one format
+	Disabled bool   // only those that are off, by their owner or by the engine
+	Failing  bool   // only those that have given nothing but failures for some time
+	Before   int64  // the number of the endpoint where the page before ended; 0 to begin
+	Limit    int
+}
+
+// Find returns endpoints, newest first, with their health, and whether there are more. Nothing is counted.
+func (b *Book) Find(q db.Querier, whose Whose, s Search) (page []*Endpoint, more bool, err error) {
+	if s.Before == 0 {
+		s.Before = math.MaxInt64
+	}
+	sql, args := findText, []any{whose.Org, whose.Grant, s.Before, s.Limit + 1}
+	if s.Text != "" {
+		args = append(args, "%"+escapeLike.Replace(strings.ToLower(s.Text))+"%")
+		sql += ` AND (lower(e.url) LIKE $5 ESCAPE '\' OR lower(e.description) LIKE $5 ESCAPE '\')`
+	}
+	if s.Format != "" {
+		args = append(args, s.Format)
+		sql += ` AND e.format = $` + strconv.Itoa(len(args))
+	}
+	if s.Disabled {
+		sql += ` AND (NOT e.active OR e.disabled_reason <> '')`
+	}
+	if s.Failing {
+		sql += ` AND h.failing_since IS NOT NULL`
+	}
+	page, err = db.All(q, b.scanLive, sql+` ORDER BY e.endpoint_id DESC LIMIT $4`, args...)
+	if more = len(page) > s.Limit; more {
+		page = page[:s.Limit]
+	}
+	return page, more, err
+}
+
+const findText = "SELECT " + columns + from + " WHERE " + theirs + " AND e.endpoint_id < $3"
+
+var escapeLike = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// Tally is how many endpoints there are.
+type Tally struct{ All, Disabled, Failing int }
+
+// Count counts endpoints: all, those that are off, and those that have given nothing but failures for some time.
+func (b *Book) Count(q db.Querier, whose Whose) (Tally, error) {
+	return db.One(q, func(r db.Rows) (t Tally, err error) { return t, r.Scan(&t.All, &t.Disabled, &t.Failing) },
+		`SELECT count(*), COALESCE(sum(CASE WHEN NOT e.active OR e.disabled_reason <> '' THEN 1 ELSE 0 END), 0), count(h.failing_since)`+from+` WHERE `+theirs,
+		whose.Org, whose.Grant)
 }

@@ -165,3 +165,12 @@ func Load(q db.Querier, numbers []int64) ([]*fact.Fact, error) {
 	}, `SELECT `+factColumns+`, p.data FROM facts f LEFT JOIN fact_private p ON p.seq = f.seq AND p.day = f.day AND p.org_id = f.org_id
 		WHERE f.seq IN ints($1) ORDER BY f.seq`, string(list))
 }
+
+// ofOrders are the kinds of facts whose subject is an order, as the index facts_of_orders has them: a query must say the same.
+const ofOrders = `('order.confirmed', 'order.accepted', 'order.issue_raised', 'order.fulfilled', 'order.cancelled', 'refund.completed', 'sale.barcodes_failed', 'sale.barcodes_received', 'transfer.failed')`
+
+// OfOrder returns the first facts of an order, the oldest first, up to limit. Private ones have no data.
+func OfOrder(q db.Querier, org int64, order string, limit int) ([]*fact.Fact, error) {
+	return db.All(q, func(r db.Rows) (*fact.Fact, error) { return scanFact(r) },
+		`SELECT `+factColumns+` FROM facts f WHERE f.org_id = $1 AND f.subject = $2 AND f.kind IN `+ofOrders+` ORDER BY f.seq LIMIT $3`, org, order, limit)
+}

@@ -216,3 +216,21 @@ func TestPlanIsMadeInTheFactsTransaction(t *testing.T) {
 		}
 	})
 }
+
+func TestFactsOfAnOrderAreItsHistory(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB, l *ledger.Ledger) {
+		other := happened("mine")
+		other.Org = 2
+		appendFacts(t, d, l, happened("mine"), happened("yours"), other)
+		last := happened("mine")
+		last.Kind, last.Version = fact.RefundCompleted, 4
+		appendFacts(t, d, l, last)
+		got, err := ledger.OfOrder(d.Read(t.Context()), 1, "mine", 10)
+		if err != nil || len(got) != 2 || got[0].Version != 3 || got[1].Kind != fact.RefundCompleted || got[1].At.IsZero() {
+			t.Errorf("OfOrder = %+v, %v; want the two of mine, the oldest first", got, err)
+		}
+		if got, err := ledger.OfOrder(d.Read(t.Context()), 1, "mine", 1); err != nil || len(got) != 1 || got[0].Version != 3 {
+			t.Errorf("OfOrder with a limit of 1 = %+v, %v; want the first", got, err)
+		}
+	})
+}

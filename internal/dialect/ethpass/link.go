@@ -16,7 +16,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
-const linkBase = "/api/link/"
+const linkBase = pass.LinkPath
 
 func (a *API) linkURL(link string) string { return a.PublicURL + linkBase + link }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
 	"github.com/stagedoorhq/stagedoor/webhook"
 )
 
@@ -37,23 +38,7 @@ func (c *call) whose() endpoint.Whose { return endpoint.Whose{Org: c.Org, Grant:
 
 // hook finds the project's webhook; nil when there is none.
 func (a *API) hook(q db.Querier, c *call) (*endpoint.Endpoint, error) {
-	const some = 100
-	which := endpoint.Page{Format: Format, Limit: some}
-	for {
-		found, _, err := a.Endpoints.Page(q, c.whose(), which)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found {
-			if e.Grant == c.GrantNo { // the organisation's list has those of apps too
-				return e, nil
-			}
-			which.After = e.Number
-		}
-		if len(found) < some {
-			return nil, nil
-		}
-	}
+	return a.Endpoints.Sole(q, c.whose(), Format)
 }
 
 func errNoWebhook() error {
@@ -101,34 +86,13 @@ func (a *API) webhookInput(ctx context.Context, c *call) (in webhookInput, err e
 }
 
 func (a *API) putWebhook(tx *db.Tx, c *call, in webhookInput) (any, error) {
-	e, err := a.hook(tx, c)
-	switch {
-	case err != nil:
-	case e == nil:
-		e, err = a.makeWebhook(tx, c, in)
-	default:
-		all := []string{endpoint.Wildcard} // whatever was chosen for it elsewhere
-		e, err = a.Endpoints.Update(tx, c.whose(), e.ID, endpoint.Change{URL: &in.url, Events: &all, Secret: in.authorization, Revive: true}, 0, c.by(a))
-	}
+	e, err := a.Endpoints.PutSole(tx, c.whose(), Format, endpoint.SoleInput{
+		URL: in.url, Secret: in.authorization, Sees: func(tx *db.Tx) (scope.Set, error) { return oauth.Sees(tx, c.Principal, org.Allowed) },
+	}, c.by(a))
 	if err != nil {
 		return nil, err
 	}
 	return showWebhook(e, in.authorization), nil
-}
-
-// makeWebhook makes the endpoint. What happens to a pass is told in order.
-func (a *API) makeWebhook(tx *db.Tx, c *call, in webhookInput) (*endpoint.Endpoint, error) {
-	s := endpoint.Spec{URL: in.url, Format: Format, Events: []string{endpoint.Wildcard}, NoSecret: true, Options: endpoint.Options{Ordered: true}, Grant: c.GrantNo}
-	if in.authorization != nil {
-		s.Secret = *in.authorization
-	}
-	if s.Grant != 0 {
-		var err error
-		if s.Sees, err = oauth.Sees(tx, c.Principal, org.Allowed); err != nil {
-			return nil, err
-		}
-	}
-	return a.Endpoints.Create(tx, c.Org, s, c.by(a))
 }
 
 type deletedJSON struct {
