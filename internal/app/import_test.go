@@ -103,3 +103,37 @@ func TestImportStopsBetweenBatches(t *testing.T) {
 		}
 	})
 }
+
+func TestPreviewSaysWhatAnImportWouldDoAndChangesNothing(t *testing.T) {
+	each(t, func(t *testing.T, c app.Config) {
+		core := open(t, c)
+		o := newOrg(t, core, "hall")
+		if _, err := core.Import(t.Context(), o.No, read(t, "a,First,2027-01-01,,,", "b,Second,2027-01-02,,,"), app.ImportListener{}); err != nil {
+			t.Fatal(err)
+		}
+		before, err := core.Audit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := []string{"a,First,2027-01-01,,,", "b,Another,2027-01-02,,,", "c,Third,2027-01-03,,,", "d,No day,soon,,,"}
+		taken := map[string]event.Outcome{}
+		want := event.Loaded{Added: 1, Changed: 1, Unchanged: 1, Refused: 1}
+		sum, err := core.Events.Preview(t.Context(), core.DB, o.No, read(t, rows...), event.LoadListener{Taken: func(row eventfile.Event, what event.Outcome) { taken[row.EventID] = what }})
+		if err != nil || sum != want {
+			t.Errorf("Preview = %+v, %v; want %+v", sum, err, want)
+		}
+		if diff := cmp.Diff(map[string]event.Outcome{"a": event.Unchanged, "b": event.Changed, "c": event.Added}, taken); diff != "" {
+			t.Errorf("what Preview told (-want +got):\n%s", diff)
+		}
+		after, err := core.Audit(t.Context())
+		if err != nil || after.Facts != before.Facts {
+			t.Errorf("after the preview there are %d facts (%v), before %d", after.Facts, err, before.Facts)
+		}
+		if e, err := event.ByID(core.DB.Read(t.Context()), o.No, "b"); err != nil || e.Name != "Second" || e.Version != 1 {
+			t.Errorf("after the preview b is %q, version %d (%v); want it as it was", e.Name, e.Version, err)
+		}
+		if sum, err := core.Import(t.Context(), o.No, read(t, rows...), app.ImportListener{}); err != nil || sum != want {
+			t.Errorf("Import after the preview = %+v, %v; want what it said, %+v", sum, err, want)
+		}
+	})
+}

@@ -23,6 +23,9 @@ var next = map[Status][]Status{
 	Completed: {},
 }
 
+// Next lists where an event may go from a status, in the order of the domain's table.
+func Next(from Status) []Status { return slices.Clone(next[from]) }
+
 // Create makes an event. It fails with event_exists when the id is taken, and with field errors.
 func (c *Calendar) Create(tx *db.Tx, org int64, in Input) (Event, error) {
 	switch in.Status {

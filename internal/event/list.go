@@ -19,6 +19,8 @@ type Filter struct {
 	SortOrder string    // "asc" (or empty), "desc"
 	Limit     int       // 1 to 100; 50 when 0
 	Offset    int
+
+	Uncounted bool // how many there are in all is not asked for, and 0
 }
 
 // which are the conditions of the statuses; $2 is now.
@@ -84,7 +86,9 @@ func List(q db.Querier, org int64, f Filter) (page []Event, total int, err error
 		from += ` AND lower(v.name) = lower($3)`
 		args = append(args, f.Venue)
 	}
-	total, err = db.One(q, db.Value[int], `SELECT count(*)`+from, args...)
+	if !f.Uncounted {
+		total, err = db.One(q, db.Value[int], `SELECT count(*)`+from, args...)
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("count events: %w", err)
 	}

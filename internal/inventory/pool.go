@@ -143,6 +143,37 @@ func Free(q db.Querier, org int64, eventNos ...int64) (map[int64]int, error) {
 	return free, nil
 }
 
+// Sum is what there is of an event: Capacity = free + Held + Sold + Blocked.
+type Sum struct {
+	Capacity, Held, Sold int
+	Blocked              int // of what is not for sale now
+}
+
+// Free is what nobody has and nothing keeps back.
+func (s Sum) Free() int { return s.Capacity - s.Held - s.Sold - s.Blocked }
+
+// Sums returns the sums of events, by the event's number. Events without stock are left out.
+func Sums(q db.Querier, org int64, eventNos ...int64) (map[int64]Sum, error) {
+	if len(eventNos) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(eventNos)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[int64]Sum{}
+	_, err = db.All(q, func(r db.Rows) (no int64, err error) {
+		var s Sum
+		err = r.Scan(&no, &s.Capacity, &s.Held, &s.Sold, &s.Blocked)
+		sums[no] = s
+		return no, err
+	}, `SELECT event_no, capacity, held, sold, blocked FROM pools WHERE org_id = $1 AND event_no IN ints($2)`, org, string(list))
+	if err != nil {
+		return nil, fmt.Errorf("sum up events: %w", err)
+	}
+	return sums, nil
+}
+
 func freeOf(q db.Querier, org int64, eventNos []int64, size int, free map[int64]int) error {
 	sql := `SELECT event_no, capacity - held - sold - blocked FROM pools WHERE org_id = $1 AND event_no IN (0`
 	args := []any{org}
