@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ type Filter struct {
 	Before id.Checkin
 	Limit  int // 1 to 100; 50 when 0
 	Offset int
+	// Uncounted has Find not count, which takes longer than the page where there are many; the total is then 0.
+	Uncounted bool
 }
 
 // results are the results that show as a status.
@@ -30,7 +33,7 @@ var results = map[Status]string{
 	CheckedIn: `result = 'admitted'`, CheckedOut: `result IN ('exited', 'stray')`, Conflict: `result = 'conflict'`, Undone: `result = 'undone'`,
 }
 
-// Find returns a page of check-ins, the newest first, and how many there are in all (whatever Before says).
+// Find returns a page of check-ins, the newest first, and how many there are in all (whatever Before says; not with Uncounted).
 func Find(q db.Querier, org int64, f Filter) (page []*Checkin, total int, err error) {
 	where, args := []string{`org_id = $1`}, []any{org}
 	and := func(condition string, v any) {
@@ -72,9 +75,11 @@ func Find(q db.Querier, org int64, f Filter) (page []*Checkin, total int, err er
 	} else if f.Status != "" {
 		and(`result = 'denied' AND said = $%d`, f.Status)
 	}
-	total, err = db.One(q, db.Value[int], `SELECT count(*) FROM checkins WHERE `+strings.Join(where, ` AND `), args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("count check-ins: %w", err)
+	if !f.Uncounted {
+		total, err = db.One(q, db.Value[int], `SELECT count(*) FROM checkins WHERE `+strings.Join(where, ` AND `), args...)
+		if err != nil {
+			return nil, 0, fmt.Errorf("count check-ins: %w", err)
+		}
 	}
 	if f.Before != "" {
 		and(`id < $%d`, f.Before)
@@ -244,4 +249,116 @@ func AttendanceOf(q db.Querier, org int64, e id.Event) (Attendance, error) {
 	}
 	slices.SortFunc(a.Times, func(x, y Count) int { return x.At.Compare(y.At) })
 	return a, nil
+}
+
+// Tally is what an event's door has come to so far.
+type Tally struct {
+	Inside    int // on all lists
+	Admitted  int // entries
+	Refused   int
+	Conflicts int
+	Lists     []ListCount // by the lists' numbers
+	Gates     []Count     // by their names
+	Reasons   []Refusals  // the most frequent first
+}
+
+// ListCount is how many came in and went out by a list.
+type ListCount struct {
+	ListNo   int64 // 0 for the event's default that has no row
+	Admitted int
+	Exited   int
+}
+
+// Refusals is how often something was answered to who was not let in.
+type Refusals struct {
+	Said Status
+	N    int
+}
+
+// tally reads an index that has all it needs.
+const tally = `SELECT result, list_no, gate, said, count(*) FROM checkins WHERE event_no = $1 GROUP BY result, list_no, gate, said`
+
+// TallyOf counts an event's check-ins. It reads the event's part of an index, and no rows. It fails with event_not_found.
+func TallyOf(q db.Querier, org int64, e id.Event) (Tally, error) {
+	ev, err := event.ByID(q, org, e)
+	if err != nil {
+		return Tally{}, err
+	}
+	c := newCounter()
+	if _, err := db.All(q, c.scan, tally, ev.No); err != nil {
+		return Tally{}, fmt.Errorf("count check-ins of event %s: %w", e, err)
+	}
+	return c.sum(), nil
+}
+
+// counter adds up the rows of a tally.
+type counter struct {
+	all     Tally
+	lists   map[int64]*ListCount
+	gates   map[string]*Count
+	reasons map[Status]int
+}
+
+func newCounter() *counter {
+	return &counter{lists: map[int64]*ListCount{}, gates: map[string]*Count{}, reasons: map[Status]int{}}
+}
+
+func (c *counter) scan(r db.Rows) (struct{}, error) {
+	var of result
+	var list int64
+	var gate string
+	var said Status
+	var n int
+	if err := r.Scan(&of, &list, &gate, &said, &n); err != nil {
+		return struct{}{}, err
+	}
+	switch of {
+	case denied:
+		c.all.Refused += n
+		c.reasons[said] += n
+	case conflict:
+		c.all.Conflicts += n
+	case admitted, exited:
+		c.passed(of == admitted, list, gate, n)
+	case stray, undone: // nobody came or went
+	}
+	return struct{}{}, nil
+}
+
+// passed adds people who came in or went out.
+func (c *counter) passed(in bool, list int64, gate string, n int) {
+	if c.lists[list] == nil {
+		c.lists[list] = &ListCount{ListNo: list}
+	}
+	if c.gates[gate] == nil {
+		c.gates[gate] = &Count{Gate: gate}
+	}
+	if in {
+		c.all.Inside += n
+		c.all.Admitted += n
+		c.lists[list].Admitted += n
+		c.gates[gate].Admitted += n
+		return
+	}
+	c.all.Inside -= n
+	c.lists[list].Exited += n
+	c.gates[gate].Exited += n
+}
+
+func (c *counter) sum() Tally {
+	for _, l := range c.lists {
+		c.all.Lists = append(c.all.Lists, *l)
+	}
+	for _, g := range c.gates {
+		c.all.Gates = append(c.all.Gates, *g)
+	}
+	for said, n := range c.reasons {
+		c.all.Reasons = append(c.all.Reasons, Refusals{said, n})
+	}
+	slices.SortFunc(c.all.Lists, func(x, y ListCount) int { return cmp.Compare(x.ListNo, y.ListNo) })
+	slices.SortFunc(c.all.Gates, func(x, y Count) int { return strings.Compare(x.Gate, y.Gate) })
+	slices.SortFunc(c.all.Reasons, func(x, y Refusals) int {
+		return cmp.Or(cmp.Compare(y.N, x.N), strings.Compare(string(x.Said), string(y.Said)))
+	})
+	return c.all
 }

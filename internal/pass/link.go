@@ -11,6 +11,9 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
+// LinkPath is what stands before a download link in its URL, behind the server's own.
+const LinkPath = "/api/link/"
+
 // Link makes a download link for a pass, 32 characters of a-z A-Z 0-9, and ends those before. It fails with pass_not_found and pass_expired (409).
 func (b *Book) Link(tx *db.Tx, org int64, pass id.Pass) (string, error) {
 	p, err := lock(tx, org, pass)

@@ -18,6 +18,8 @@ type Filter struct {
 	TokenID                    string // of an asset, and with Contract of one of that contract
 	Chain, Network, ExternalID string
 	Ticket                     id.Ticket
+	EventNo                    int64 // of whose tickets they are; 0 for all
+	Before                     int64 // only passes with a lower number, which were made before; 0 for all
 	Platform                   Platform
 	Expired                    *bool
 	CreatedFrom, CreatedTo     time.Time // zero for no bound; the second is excluded
@@ -121,6 +123,12 @@ func (f *Filter) where(org int64) (where string, args []any, some bool) {
 		}
 		and(`p.ticket_no <> 0 AND p.ticket_no = $%d`, no)
 		and(`p.ticket_id = $%d`, string(f.Ticket))
+	}
+	if f.EventNo != 0 {
+		and(`p.event_no <> 0 AND p.event_no = $%d`, f.EventNo)
+	}
+	if f.Before != 0 {
+		and(`p.pass_no < $%d`, f.Before)
 	}
 	if f.Contract != "" || f.TokenID != "" {
 		all = append(all, f.holds(&args))

@@ -47,6 +47,9 @@ func TestStatementsFindTheirRowsByIndex(t *testing.T) {
 		{"the last expired", "passes_by_end", Filter{Sort: "expiredAt"}},
 		{"owners, upwards", "passes_of_owner", Filter{Sort: "ownerAddress", Ascending: true}},
 		{"owners, downwards", "passes_of_owner", Filter{Sort: "ownerAddress"}},
+		{"an event's", "passes_of_event", Filter{EventNo: 2}},
+		{"an event's that are older", "passes_of_event", Filter{EventNo: 2, Before: 7}},
+		{"those that are older", "", Filter{Before: 7}},
 		{"the newest", "", Filter{}},
 		{"the newest that are active", "", Filter{Expired: new(bool)}},
 	} {

@@ -3,6 +3,7 @@ package stamp_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -275,6 +276,45 @@ func TestAStampWithoutItsFactIsNotThere(t *testing.T) {
 		h.has(kari, 0)
 		if p := h.passport(kari); p.Checkins != 0 {
 			t.Errorf("%d check-ins are counted", p.Checkins)
+		}
+	})
+}
+
+// TestStampsThatAreHeldAreListedByPages: each once, without those that were taken away.
+func TestStampsThatAreHeldAreListedByPages(t *testing.T) {
+	each(t, func(t *testing.T, h *hall) {
+		one, other := h.earned(stamp.Rule{On: stamp.ByHand}), h.earned(stamp.Rule{On: stamp.ByHand})
+		var gone id.Stamp
+		for i := range 5 {
+			s, err := h.award(one.ID, stamp.Award{Email: fmt.Sprintf("guest%d@example.test", i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 2 {
+				gone = s.ID
+			}
+		}
+		if _, err := h.award(other.ID, stamp.Award{Email: kari}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.revoke(gone); err != nil {
+			t.Fatal(err)
+		}
+		var who []string
+		for before := int64(0); ; {
+			page, err := stamp.Given(h.q(), one, before, 3)
+			if err != nil || len(who) > 5 {
+				t.Fatalf("Given = %d, %v", len(page), err)
+			}
+			for _, s := range page {
+				who, before = append(who, string(s.Person)), s.No
+			}
+			if len(page) < 3 {
+				break
+			}
+		}
+		if want := []string{"guest4@example.test", "guest3@example.test", "guest1@example.test", "guest0@example.test"}; !slices.Equal(who, want) {
+			t.Errorf("Given to %v, want %v", who, want)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -220,4 +221,17 @@ func stamps(q db.Querier, where string, args []any, p Page) ([]Stamp, int, error
 		return nil, 0, fmt.Errorf("list stamps: %w", err)
 	}
 	return page, total, nil
+}
+
+// Given returns a page of the stamps of a type that are held, those that were awarded last for the first time first, before the stamp with a number (0 to begin). Whoever pages by the
+// last one's number sees each that was there all the time once.
+func Given(q db.Querier, t Type, before int64, limit int) ([]Stamp, error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	page, err := db.All(q, scanStamp, selectStamp+`WHERE s.type_no = $1 AND s.stamp_no < $2 AND s.revoked_at IS NULL ORDER BY s.stamp_no DESC LIMIT $3`, t.No, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list stamps: %w", err)
+	}
+	return page, nil
 }

@@ -19,9 +19,12 @@ type Filter struct {
 	Order  id.Order  // empty for all
 	Email  string    // the holder's, upper and lower case alike; empty for all
 	Status Status    // empty for all
+	Seat   string    // with Event: a seat, also with its row, or its section and row, before it, upper and lower case alike; empty for all
 	Before id.Ticket // only tickets older than this one; empty for all
 	Limit  int       // 1 to 100; 50 when 0
 	Offset int
+
+	Uncounted bool // how many there are in all is not asked for, and 0: of many, counting takes longer than the page
 }
 
 func (f *Filter) check() error {
@@ -32,10 +35,13 @@ func (f *Filter) check() error {
 	if _, ok := conditions[f.Status]; f.Status != "" && !ok {
 		query("status", "Use reserved, valid, checked_in, blocked or void.")
 	}
-	for name, s := range map[string]string{"eventId": string(f.Event), "email": f.Email} {
+	for name, s := range map[string]string{"eventId": string(f.Event), "email": f.Email, "seat": f.Seat} {
 		if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
 			query(name, "This is not text in UTF-8.")
 		}
+	}
+	if f.Seat != "" && f.Event == "" {
+		query("seat", "A seat is looked for at one event: say which.")
 	}
 	if _, _, ok := number(f.Before); f.Before != "" && !ok {
 		query("cursor", "This cursor did not come from here.")
@@ -53,13 +59,13 @@ func (f *Filter) check() error {
 }
 
 // List returns a page of tickets, those of the newest order first and of each order the last first, and how many there are in all (whatever
-// Before says). It fails with field errors, whose pointers name the query parameters.
+// Before says; not with Uncounted). It fails with field errors, whose pointers name the query parameters.
 func List(q db.Querier, org int64, f Filter) (page []Ticket, total int, err error) {
 	if err := f.check(); err != nil {
 		return nil, 0, err
 	}
-	where := []string{`t.org_id = $1`}
-	args := []any{org}
+	var where []string
+	var args []any
 	and := func(condition string, v any) {
 		args = append(args, v)
 		where = append(where, condition+fmt.Sprintf(` $%d`, len(args)))
@@ -72,7 +78,10 @@ func List(q db.Querier, org int64, f Filter) (page []Ticket, total int, err erro
 		if err != nil {
 			return nil, 0, err
 		}
-		and(`t.event_no =`, ev.No)
+		and(`t.event_no =`, ev.No) // whose organisation it is is known
+	}
+	if f.Event == "" || f.Status == StatusBlocked || f.Status == StatusVoid { // of which there are few, and an index by organisation
+		and(`t.org_id =`, org)
 	}
 	if f.Order != "" {
 		no, ok := order.NoOf(f.Order)
@@ -88,9 +97,15 @@ func List(q db.Querier, org int64, f Filter) (page []Ticket, total int, err erro
 	if f.Status != "" {
 		where = append(where, conditions[f.Status])
 	}
-	total, err = db.One(q, db.Value[int], `SELECT count(*) FROM tickets t WHERE `+strings.Join(where, ` AND `), args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("count tickets: %w", err)
+	if f.Seat != "" {
+		args = append(args, strings.ToLower(strings.Join(strings.Fields(f.Seat), " ")))
+		where = append(where, fmt.Sprintf(`$%d IN (lower(t.seat), lower(t.row_name || ' ' || t.seat), lower(t.section || ' ' || t.row_name || ' ' || t.seat))`, len(args)))
+	}
+	if !f.Uncounted {
+		total, err = db.One(q, db.Value[int], `SELECT count(*) FROM tickets t WHERE `+strings.Join(where, ` AND `), args...)
+		if err != nil {
+			return nil, 0, fmt.Errorf("count tickets: %w", err)
+		}
 	}
 	if f.Before != "" {
 		no, _, _ := number(f.Before)

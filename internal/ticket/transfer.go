@@ -402,3 +402,50 @@ func transfers(q db.Querier, where string, args ...any) ([]Transfer, error) {
 	}
 	return all, nil
 }
+
+// TransferFilter says which transfers a list shows.
+type TransferFilter struct {
+	State TransferState // empty for all
+	After string        // where the page before ended; empty to begin
+	Limit int           // 1 to 100; 50 when 0
+}
+
+// Transfers returns a page of an organisation's transfers, the newest first, and where the next begins; "" on the last. It fails with field errors, whose pointers name the query
+// parameters.
+func Transfers(q db.Querier, org int64, f TransferFilter) (page []Transfer, next string, err error) {
+	if f.Limit < 1 || f.Limit > 100 {
+		f.Limit = 50
+	}
+	if _, known := kinds[f.State]; f.State != "" && !known {
+		return nil, "", problem.Fields{{Pointer: "state", In: "query", Code: "invalid", Detail: "Use offered, accepted, declined, revoked or expired."}}.Err()
+	}
+	where, args, err := f.where(org)
+	if err != nil {
+		return nil, "", err
+	}
+	args = append(args, f.Limit+1)
+	page, err = transfers(q, fmt.Sprintf(where+` ORDER BY x.created_at DESC, x.ticket_no DESC, x.n DESC LIMIT $%d`, len(args)), args...)
+	if err != nil || len(page) <= f.Limit {
+		return page, "", err
+	}
+	page = page[:f.Limit]
+	last := page[len(page)-1]
+	no, _, _ := number(last.Ticket)
+	return page, fmt.Sprintf("%d.%d.%d", last.CreatedAt.UnixMicro(), no, last.N), nil
+}
+
+func (f TransferFilter) where(org int64) (string, []any, error) {
+	where, args := `WHERE x.org_id = $1`, []any{org}
+	if f.State != "" {
+		where, args = where+` AND x.state = $2`, append(args, string(f.State))
+	}
+	if f.After == "" {
+		return where, args, nil
+	}
+	var at, no, n int64
+	if _, err := fmt.Sscanf(f.After, "%d.%d.%d", &at, &no, &n); err != nil {
+		return "", nil, problem.Fields{{Pointer: "after", In: "query", Code: "invalid", Detail: "This cursor did not come from here."}}.Err()
+	}
+	where += fmt.Sprintf(` AND (x.created_at, x.ticket_no, x.n) < ($%d, $%d, $%d)`, len(args)+1, len(args)+2, len(args)+3)
+	return where, append(args, at, no, n), nil
+}

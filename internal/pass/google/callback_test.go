@@ -201,7 +201,7 @@ func keysAsked(g *harness.GoogleWallet) (n int) {
 // asking waits until the keys were asked for so many times, which may be done behind a callback's back, and fails if they were asked for more often.
 func asking(t *testing.T, g *harness.GoogleWallet, want int, when string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); keysAsked(g) < want && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(60 * time.Second); keysAsked(g) < want && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if n := keysAsked(g); n != want {
