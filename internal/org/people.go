@@ -22,6 +22,9 @@ type PeopleConfig struct {
 	Keys *seal.Keyring
 	Apps Apps         // nil where nothing follows
 	Log  *slog.Logger // slog.Default when nil
+
+	// Weak has passwords hashed at next to no cost, which protects nobody: for tests whose subject is something else.
+	Weak bool
 }
 
 // People signs people up and in, and knows what they are in which organisation. It is safe for use by many goroutines.

@@ -56,9 +56,9 @@ func (d digest) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, d.memory, d.time, d.lanes, b64.EncodeToString(d.salt), b64.EncodeToString(d.hash))
 }
 
-// nobody is a hash at today's cost that no password has: what is compared where there is no account, or one without a password, to take as long.
-func nobody() digest {
-	return digest{cost: today, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
+// nobody is a hash at a cost that no password has: what is compared where there is no account, or one without a password, to take as long.
+func nobody(c cost) digest {
+	return digest{cost: c, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}
 }
 
 var errDigest = errors.New("not an argon2id hash that this program can check")

@@ -1,6 +1,11 @@
 package org
 
-import "github.com/stagedoorhq/stagedoor/internal/scope"
+import (
+	"slices"
+
+	"github.com/stagedoorhq/stagedoor/internal/problem"
+	"github.com/stagedoorhq/stagedoor/internal/scope"
+)
 
 // Role is what a person is in an organisation. People without one are attendees.
 type Role string
@@ -32,6 +37,15 @@ func (r Role) Allows() scope.Set {
 
 // Administrates tells whether the role may administrate the organisation: apps, keys, members, the audit log.
 func (r Role) Administrates() bool { return r == Owner || r == Admin }
+
+// Appoint fails with owners_only (403) where somebody becomes an owner, or is one no more, and it is not an owner who says so. The role is theirs who says it; "" for a program, whose
+// maker nobody knows: an admin can make a key.
+func (r Role) Appoint(roles ...Role) error {
+	if r == Owner || !slices.Contains(roles, Owner) {
+		return nil
+	}
+	return problem.New(problem.Forbidden, "owners_only", "Who the owners are, only an owner can say, signed in or with a personal token; no admin and no key may.")
+}
 
 // attendee is what people without a role may do: see what is published, and see and do with what is theirs.
 var attendee = scope.Of(scope.ProfileRead, scope.ProfileWrite, scope.EventsRead, scope.TicketsRead, scope.TicketsWrite, scope.CheckinRead, scope.StampsRead)

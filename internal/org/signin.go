@@ -109,7 +109,7 @@ func (p *People) password(ctx context.Context, email string) (u User, phc string
 
 // compare compares a password with the hash. It is hashed anew where that was made at another cost than today's.
 func (p *People) compare(ctx context.Context, who *known, plain string) (right bool, err error) {
-	d := nobody()
+	d := nobody(p.cost())
 	if who.was != "" {
 		if d, err = parseDigest(who.was); err != nil {
 			return false, fmt.Errorf("password of %s: %w", who.ID, err)
@@ -120,8 +120,8 @@ func (p *People) compare(ctx context.Context, who *known, plain string) (right b
 	}
 	defer p.end()
 	right = d.matches(plain) && who.was != ""
-	if who.renewed = who.was; right && d.cost != today {
-		who.renewed = hashed(plain).phc
+	if who.renewed = who.was; right && d.cost != p.cost() {
+		who.renewed = p.hashed(plain).phc
 	}
 	return right, nil
 }

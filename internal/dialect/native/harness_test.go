@@ -112,7 +112,7 @@ func newHouse(t testing.TB, d *db.DB) *house {
 	}
 	h := &house{finder: &app.Finder{}, t: t, db: d, engine: engine, log: log, front: &front{}}
 	h.apps = &oauth.Registry{Keys: keys, Endpoints: book, Ledger: l}
-	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.apps, Log: logger})
+	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.apps, Log: logger, Weak: true})
 	oauth.New(oauth.Config{DB: d, Registry: h.apps, People: places{}, Front: h.front, Issuer: "http://127.0.0.1", Log: logger}).Routes(server.Mux())
 	h.api = native.New(server.Mux(), native.Config{
 		DB: d, Door: access.New(access.Config{Find: h.find}), Keep: idempotency.New(d, keys), Problems: server.Problems(),
