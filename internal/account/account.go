@@ -1,6 +1,6 @@
 // Package account is where people sign up, sign in, and see what they have allowed: plain HTML that works without JavaScript.
 //
-// It serves /sign-in, /sign-up, /sign-out, /account (name, password, sessions, tokens, "apps with access"), and the pages behind one-time links:
+// It serves /login, /sign-up, /sign-out, /account (name, password, sessions, tokens, "apps with access"), and the pages behind one-time links:
 // /invitation/{secret}, /reset/{secret}, /verify/{secret}; /offer/{ticket}, where somebody accepts a ticket that was offered to their address. It is also the authorization server's front: oauth.Front.
 //
 // # What is promised
@@ -91,8 +91,8 @@ func (p *Pages) Close() { p.sending.Wait() }
 // Routes puts the pages on the mux.
 func (p *Pages) Routes(mux *http.ServeMux) {
 	for pattern, page := range map[string]func(*visit) error{
-		"GET /sign-in":              p.signInPage,
-		"POST /sign-in":             p.signIn,
+		"GET /login":                p.signInPage,
+		"POST /login":               p.signIn,
 		"GET /sign-up":              p.signUpPage,
 		"POST /sign-up":             p.signUp,
 		"POST /sign-out":            p.signOut,
@@ -124,4 +124,5 @@ func (p *Pages) Routes(mux *http.ServeMux) {
 		mux.HandleFunc(pattern, p.serveSignedIn(page))
 	}
 	mux.HandleFunc("GET /assets/account.css", p.style.serve)
+	mux.Handle("GET /sign-in", http.RedirectHandler("/login", http.StatusMovedPermanently)) // where it was in former releases
 }

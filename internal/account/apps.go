@@ -34,7 +34,7 @@ func (p *Pages) apps(v *visit) error {
 		}
 		b.Grants = append(b.Grants, grantRow{g.ID, g.ClientName, o.Name, day(g.CreatedAt), g.Scopes.List()})
 	}
-	return v.show(http.StatusOK, "apps", page{Title: "Apps with access", Wide: true, At: "apps", Said: said[v.r.URL.Query().Get("done")], Body: b})
+	return v.show(http.StatusOK, "apps", sheet{Title: "Apps with access", Wide: true, At: "apps", Said: said[v.r.URL.Query().Get("done")], Body: b})
 }
 
 // removeApp withdraws what an app was allowed: its tokens and webhooks end with it.

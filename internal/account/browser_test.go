@@ -80,7 +80,7 @@ func (b *browser) post(path string, values url.Values, header ...string) *view {
 // signIn signs in on the page for it.
 func (b *browser) signIn(email, password string) *view {
 	b.h.t.Helper()
-	return b.get("/sign-in").form("/sign-in").with("email", email, "password", password).submit()
+	return b.get("/login").form("/login").with("email", email, "password", password).submit()
 }
 
 // signedIn tells whether somebody is.

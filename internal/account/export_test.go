@@ -1,8 +1,5 @@
 package account
 
-// Local is where somebody may be sent on to.
-func Local(next, without string) string { return local(next, without) }
-
 // ShownHost is a host as a person is shown it.
 func ShownHost(host string) string { return shownHost(host) }
 

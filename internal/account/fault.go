@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/stagedoorhq/stagedoor/internal/page"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -61,25 +62,7 @@ func sentence(p *problem.Error) string {
 	return said
 }
 
-// complaint is something that is wrong with what was sent.
-type complaint struct {
-	Field string // the id of the field that it is about; "" for none
-	Text  string
-}
-
 // complaints are what a problem says of a form whose fields' ids begin so.
-func complaints(p *problem.Error, prefix string) []complaint {
-	if len(p.Fields) == 0 {
-		return []complaint{{Text: p.Detail}}
-	}
-	names := map[string]string{"/email": "email", "/name": "name", "/password": "password", "/expiresInDays": "days", "/scope": "scope", "/org": "org"}
-	var all []complaint
-	for _, f := range p.Fields {
-		c := complaint{Text: f.Detail}
-		if name, ok := names[f.Pointer]; ok {
-			c.Field = prefix + name
-		}
-		all = append(all, c)
-	}
-	return all
+func complaints(p *problem.Error, prefix string) page.Complaints {
+	return page.ComplaintsOf(p, prefix, map[string]string{"/email": "email", "/name": "name", "/password": "password", "/expiresInDays": "days", "/scope": "scope", "/org": "org"})
 }

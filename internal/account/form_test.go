@@ -13,7 +13,7 @@ import (
 
 // posts are all paths that forms go to, those of strangers first.
 func posts(h *house, p *person) (open, own []string) {
-	return []string{"/sign-in", "/sign-up", "/sign-out", "/reset", p.link(org.Reset), p.link(org.Verification), h.invite("new@example.com", org.Staff)},
+	return []string{"/login", "/sign-up", "/sign-out", "/reset", p.link(org.Reset), p.link(org.Verification), h.invite("new@example.com", org.Staff)},
 		[]string{
 			"/account/name", "/account/password", "/account/verify", "/account/sessions/ses_x/end", "/account/sessions/end-others", "/account/tokens",
 			"/account/tokens/tok_x/revoke", "/account/apps/gnt_x/remove",
@@ -26,7 +26,7 @@ func TestFormsAreForTheBrowserThatWasShownThem(t *testing.T) {
 		token := func(b *browser) string {
 			path := "/account"
 			if !b.signedIn() {
-				path = "/sign-in"
+				path = "/login"
 			}
 			return b.get(path).forms()[0].values.Get("csrf")
 		}
@@ -61,7 +61,7 @@ func TestFormsAreForTheBrowserThatWasShownThem(t *testing.T) {
 			refused(p.browser, path, "from a page that hides where it is", fill(mine), "Origin", "null", "Sec-Fetch-Site", "cross-site")
 		}
 		for _, path := range own {
-			stranger.post(path, fill(strange)).leads("/sign-in?next=%2Faccount")
+			stranger.post(path, fill(strange)).leads("/login?next=%2Faccount")
 		}
 		if now := p.user(); now != before || !p.signedIn() {
 			t.Errorf("something was done: %+v", now)
@@ -74,9 +74,9 @@ func TestBrowsersThatSayLittleCanSendForms(t *testing.T) {
 	some(t, options{}, func(h *house) {
 		h.account("kari@example.com")
 		for _, header := range [][]string{{"Origin", "null"}, {}, {"Origin", h.server.URL}, {"Sec-Fetch-Site", "same-origin", "Origin", "null"}} {
-			h.browser().get("/sign-in").form("/sign-in").with("email", "kari@example.com", "password", password).submit(header...).leads("/account")
+			h.browser().get("/login").form("/login").with("email", "kari@example.com", "password", password).submit(header...).leads("/")
 		}
-		forged := h.browser().get("/sign-in").form("/sign-in").with("email", "kari@example.com", "password", password, "csrf", "x")
+		forged := h.browser().get("/login").form("/login").with("email", "kari@example.com", "password", password, "csrf", "x")
 		forged.submit("Origin", "null").must(403)
 	})
 }
@@ -86,10 +86,10 @@ func TestProxiesMayChangeTheHost(t *testing.T) {
 		h.account("kari@example.com")
 		b := h.browser()
 		b.client.Jar = nil
-		v := b.get("/sign-in")
+		v := b.get("/login")
 		seed := v.setCookie("__Host-stagedoor_csrf")
 		b.header.Set("Cookie", seed.Name+"="+seed.Value)
-		v.form("/sign-in").with("email", "kari@example.com", "password", password).submit("Origin", "https://tickets.example.org").must(303)
+		v.form("/login").with("email", "kari@example.com", "password", password).submit("Origin", "https://tickets.example.org").must(303)
 	})
 }
 
@@ -133,9 +133,9 @@ func TestPagesArePrivate(t *testing.T) {
 		p, b := h.person("kari@example.com", org.Owner), h.browser()
 		ask := h.app("Wonder", "https://app.example.com/cb", scope.EventsRead)
 		for name, v := range map[string]*view{
-			"sign-in": b.get("/sign-in"), "sign-up": b.get("/sign-up"), "reset": b.get("/reset"), "a used link": b.get("/reset/x"), "to sign in": b.get("/account"),
+			"sign-in": b.get("/login"), "sign-up": b.get("/sign-up"), "reset": b.get("/reset"), "a used link": b.get("/reset/x"), "to sign in": b.get("/account"),
 			"account": p.get("/account"), "apps": p.get("/account/apps"), "invitation": b.get(h.invite("ola@example.com", org.Staff)), "verify": b.get(p.link(org.Verification)),
-			"refused": b.post("/sign-in", url.Values{}), "failed": b.signIn("kari@example.com", "x"), "consent": p.get(ask), "code": p.get("/oauth/device"),
+			"refused": b.post("/login", url.Values{}), "failed": b.signIn("kari@example.com", "x"), "consent": p.get(ask), "code": p.get("/oauth/device"),
 			"said": p.get("/oauth/authorize"), "done": p.get("/account").form("/account/name").submit(),
 		} {
 			for header, want := range map[string]string{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/page"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
 
@@ -23,10 +24,19 @@ func (p *Pages) Person(r *http.Request) (*oauth.Person, error) {
 	return &oauth.Person{No: v.user.No, ID: v.user.ID, Email: v.user.Email, Session: v.session.No}, nil
 }
 
+// Visitor returns who is signed in, the session, and the token of its forms; a zero user for nobody.
+func (p *Pages) Visitor(r *http.Request) (org.User, org.Session, string, error) {
+	v, err := p.visit(nil, r)
+	if err != nil || !v.signedIn() {
+		return org.User{}, org.Session{}, "", err
+	}
+	return v.user, v.session, v.token(), nil
+}
+
 // SignIn sends the browser to sign in and then back to path.
 func (p *Pages) SignIn(w http.ResponseWriter, r *http.Request, path string) {
 	v := &visit{p: p, w: w, r: r}
-	_ = v.to("/sign-in?next=" + url.QueryEscape(local(path, "/account"))) // cannot fail
+	_ = v.to("/login?next=" + url.QueryEscape(page.Local(path, "/account"))) // cannot fail
 }
 
 type consentBody struct {
@@ -57,7 +67,7 @@ func (p *Pages) Consent(w http.ResponseWriter, r *http.Request, c oauth.Consent)
 	if c.Target != "" {
 		to = []string{c.Target}
 	}
-	p.front(w, r, http.StatusOK, "consent", page{Title: "Allow an app to act for you?", Body: d}, to...)
+	p.front(w, r, http.StatusOK, "consent", sheet{Title: "Allow an app to act for you?", Body: d}, to...)
 }
 
 // divided divides scopes into those that a person has and the others.
@@ -106,7 +116,7 @@ type codeBody struct{ UserCode string }
 
 // Code asks for a device's code.
 func (p *Pages) Code(w http.ResponseWriter, r *http.Request, userCode, complaint string, status int) {
-	d := page{Title: "Connect a device", Body: codeBody{userCode}}
+	d := sheet{Title: "Connect a device", Body: codeBody{userCode}}
 	if complaint != "" {
 		d.complain("user_code", complaint)
 	}
@@ -115,10 +125,10 @@ func (p *Pages) Code(w http.ResponseWriter, r *http.Request, userCode, complaint
 
 // Say shows a page with a heading and a sentence, from which nothing leads on.
 func (p *Pages) Say(w http.ResponseWriter, r *http.Request, status int, heading, sentence string) {
-	p.front(w, r, status, "say", page{Title: heading, Body: sayBody{Sentence: sentence}})
+	p.front(w, r, status, "say", sheet{Title: heading, Body: sayBody{Sentence: sentence}})
 }
 
-func (p *Pages) front(w http.ResponseWriter, r *http.Request, status int, name string, d page, formTo ...string) {
+func (p *Pages) front(w http.ResponseWriter, r *http.Request, status int, name string, d sheet, formTo ...string) {
 	v, err := p.visit(w, r)
 	if err == nil {
 		err = v.show(status, name, d, formTo...)

@@ -129,7 +129,7 @@ func TestDeviceIsConnectedByItsCode(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := h.person("kari@example.com", org.Owner)
 		code := h.device(h.app("Wonder", "https://app.example.com/cb", scope.EventsRead))
-		h.browser().get("/oauth/device?user_code=" + code).leads("/sign-in?next=" + url.QueryEscape("/oauth/device?user_code="+code))
+		h.browser().get("/oauth/device?user_code=" + code).leads("/login?next=" + url.QueryEscape("/oauth/device?user_code="+code))
 		v := p.get("/oauth/device").must(200).form("/oauth/device/code").with("user_code", "BCDF-GHJK").submit().must(400).says("No device shows this code now")
 		if in := v.input("/oauth/device/code", "user_code"); attr(in, "aria-invalid") != "true" || attr(in, "autocomplete") != "one-time-code" {
 			t.Errorf("the field is %v", in.Attr)
@@ -158,7 +158,7 @@ func TestPersonIsWhoIsSignedIn(t *testing.T) {
 func TestGenuineFormsHaveTheTokenOfTheirSession(t *testing.T) {
 	some(t, options{}, func(h *house) {
 		p, b := h.person("kari@example.com", ""), h.browser()
-		mine, strange := p.get("/account").forms()[0].values.Get("csrf"), b.get("/sign-in").forms()[0].values.Get("csrf")
+		mine, strange := p.get("/account").forms()[0].values.Get("csrf"), b.get("/login").forms()[0].values.Get("csrf")
 		for _, c := range []struct {
 			what   string
 			b      *browser

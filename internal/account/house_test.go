@@ -72,7 +72,7 @@ func newHouse(t *testing.T, d *db.DB, o options) *house {
 	}
 	h := &house{t: t, db: d, registry: &oauth.Registry{Keys: keys}, log: &logged{}, tickets: ticket.New(silence{}, d, keys)}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.registry, Log: log})
+	h.people = org.NewPeople(org.PeopleConfig{DB: d, Keys: keys, Apps: h.registry, Log: log, Weak: true})
 	mux := http.NewServeMux()
 	h.server = httptest.NewServer(mux)
 	c := account.Config{

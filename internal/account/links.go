@@ -5,6 +5,7 @@ import (
 
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/page"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -39,7 +40,7 @@ func (p *Pages) resetPage(v *visit) error {
 	if err != nil {
 		return v.useless(err, lead{"/reset", "Ask for a new link"})
 	}
-	return v.show(http.StatusOK, "reset", page{Title: resetTitle, Body: linkBody{Email: l.Email}})
+	return v.show(http.StatusOK, "reset", sheet{Title: resetTitle, Body: linkBody{Email: l.Email}})
 }
 
 // reset sets a new password, ends all sessions, and starts one. Whoever has the link has the mail, so the address is theirs.
@@ -51,7 +52,7 @@ func (p *Pages) reset(v *visit) error {
 	}
 	password, err := p.People.Hash(v.r.Context(), l.Email, v.form.Get("password"))
 	if shown := problem.As(err); shown != nil {
-		return v.show(http.StatusBadRequest, "reset", page{Title: resetTitle, Body: linkBody{Email: l.Email}, Complaints: complaints(shown, "")})
+		return v.show(http.StatusBadRequest, "reset", sheet{Title: resetTitle, Body: linkBody{Email: l.Email}, Complaints: complaints(shown, "")})
 	}
 	if err != nil {
 		return err
@@ -92,12 +93,12 @@ func (p *Pages) verifyPage(v *visit) error {
 	return v.askToVerify(http.StatusOK, l)
 }
 
-func (v *visit) askToVerify(status int, l org.Link, wrong ...complaint) error {
+func (v *visit) askToVerify(status int, l org.Link, wrong ...page.Complaint) error {
 	d := linkBody{Email: l.Email}
 	if v.user.No != l.UserNo {
 		d.Ask = "current"
 	}
-	return v.show(status, "verify", page{Title: "Is this address yours?", Body: d, Complaints: wrong})
+	return v.show(status, "verify", sheet{Title: "Is this address yours?", Body: d, Complaints: wrong})
 }
 
 func (p *Pages) verify(v *visit) error {
@@ -105,7 +106,7 @@ func (p *Pages) verify(v *visit) error {
 	if err == nil && v.user.No != l.UserNo {
 		u, s, cookie, err := p.People.SignIn(v.r.Context(), v.coming(l.Email, v.form.Get("password")))
 		if refused := v.refused(err); refused != nil {
-			return v.askToVerify(refused.Kind.Status(), l, complaint{Text: refused.Detail})
+			return v.askToVerify(refused.Kind.Status(), l, page.Complaint{Text: refused.Detail})
 		}
 		if err != nil {
 			return err
@@ -131,7 +132,7 @@ func (p *Pages) verify(v *visit) error {
 type invitation struct {
 	org.Link
 	user org.User // who has an account with its address; zero for nobody
-	page page
+	page sheet
 }
 
 func (v *visit) invitation() (i invitation, err error) {
@@ -151,7 +152,7 @@ func (v *visit) invitation() (i invitation, err error) {
 	case i.user.No != v.user.No:
 		ask = "current"
 	}
-	i.page = page{Title: "Join " + o.Name, Body: linkBody{Email: i.Email, Org: o.Name, As: as(i.Role), Name: v.form.Get("name"), Ask: ask}}
+	i.page = sheet{Title: "Join " + o.Name, Body: linkBody{Email: i.Email, Org: o.Name, As: as(i.Role), Name: v.form.Get("name"), Ask: ask}}
 	return i, err
 }
 

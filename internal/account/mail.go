@@ -139,7 +139,7 @@ func (p *Pages) takenLetter(to string) mail.Message {
 
 There is one already, and nothing about it has changed. You can sign in with it, or set a new password:
 
-%[1]s/sign-in
+%[1]s/login
 %[1]s/reset
 
 If it was not you, you need do nothing.

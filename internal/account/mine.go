@@ -8,6 +8,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/id"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/page"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 	"github.com/stagedoorhq/stagedoor/internal/scope"
 )
@@ -53,11 +54,11 @@ var said = map[string]string{
 func (v *visit) done(path, what string) error { return v.to(path + "?done=" + what) }
 
 func (p *Pages) account(v *visit) error {
-	return v.mine(http.StatusOK, page{Said: said[v.r.URL.Query().Get("done")]}, accountBody{Name: v.user.Name})
+	return v.mine(http.StatusOK, sheet{Said: said[v.r.URL.Query().Get("done")]}, accountBody{Name: v.user.Name})
 }
 
 // mine shows the account, with what was typed, said or is wrong.
-func (v *visit) mine(status int, d page, b accountBody) error {
+func (v *visit) mine(status int, d sheet, b accountBody) error {
 	q := v.p.DB.Read(v.r.Context())
 	sessions, err := org.Sessions(q, v.user.No, v.p.Now())
 	if err != nil {
@@ -94,7 +95,7 @@ func (v *visit) wrong(err error, prefix string, b accountBody) error {
 	if shown == nil || shown.Kind != problem.Invalid {
 		return err
 	}
-	return v.mine(http.StatusBadRequest, page{Complaints: complaints(shown, prefix)}, b)
+	return v.mine(http.StatusBadRequest, sheet{Complaints: complaints(shown, prefix)}, b)
 }
 
 func (p *Pages) rename(v *visit) error {
@@ -118,7 +119,7 @@ func (p *Pages) changePassword(v *visit) error {
 	}
 	b := accountBody{Name: v.user.Name}
 	if !known {
-		return v.mine(http.StatusForbidden, page{Complaints: []complaint{{"current", "The password that you have now is another one."}}}, b)
+		return v.mine(http.StatusForbidden, sheet{Complaints: page.Complaints{{Field: "current", Text: "The password that you have now is another one."}}}, b)
 	}
 	password, err := p.People.Hash(v.r.Context(), v.user.Email, v.form.Get("password"))
 	if err == nil {

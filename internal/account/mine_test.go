@@ -17,10 +17,10 @@ import (
 func TestAccountIsForWhoIsSignedIn(t *testing.T) {
 	some(t, options{}, func(h *house) {
 		b := h.browser()
-		b.get("/account").leads("/sign-in?next=%2Faccount")
-		b.get("/account/apps?a=b").leads("/sign-in?next=%2Faccount%2Fapps%3Fa%3Db")
+		b.get("/account").leads("/login?next=%2Faccount")
+		b.get("/account/apps?a=b").leads("/login?next=%2Faccount%2Fapps%3Fa%3Db")
 		b.header.Set("Cookie", "stagedoor_session=nonsense")
-		b.get("/account").leads("/sign-in?next=%2Faccount")
+		b.get("/account").leads("/login?next=%2Faccount")
 	})
 }
 

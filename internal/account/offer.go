@@ -46,7 +46,7 @@ func (p *Pages) offerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "offer", page{Title: "A ticket is offered to you", Body: d})
+	return v.show(http.StatusOK, "offer", sheet{Title: "A ticket is offered to you", Body: d})
 }
 
 func (v *visit) offerBody(q db.Querier, o ticket.Standing) (offerBody, error) {
@@ -95,7 +95,7 @@ func (p *Pages) answerOffer(v *visit) error {
 	})
 	switch shown := problem.As(err); {
 	case shown != nil && shown.Kind == problem.Invalid:
-		return v.show(http.StatusBadRequest, "say", page{Title: "A ticket is offered to you", Complaints: complaints(shown, ""), Body: sayBody{"", []lead{{v.r.URL.Path, "Back to the offer"}}}})
+		return v.show(http.StatusBadRequest, "say", sheet{Title: "A ticket is offered to you", Complaints: complaints(shown, ""), Body: sayBody{"", []lead{{v.r.URL.Path, "Back to the offer"}}}})
 	case err != nil:
 		return v.withoutOffer(err)
 	case accept:

@@ -57,7 +57,7 @@ func TestOfferIsAcceptedOnItsPage(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		x := h.offer("Ola@example.com")
 		path := "/offer/" + string(x.Ticket)
-		h.browser().get(path).leads("/sign-in?next=" + "%2Foffer%2F" + string(x.Ticket))
+		h.browser().get(path).leads("/login?next=" + "%2Foffer%2F" + string(x.Ticket))
 		h.verified("eva@example.com").get(path).must(404).says("There is no offer here").saysNot("Harbor", "kari@example.com")
 		ola := h.person("ola@example.com", "")
 		ola.get(path).must(200).says("Confirm yours").saysNot("Harbor")

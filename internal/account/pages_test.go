@@ -81,10 +81,10 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 func everyPage(h *house) map[string]*view {
 	b, p, a := h.browser(), h.person("kari@example.com", org.Owner), h.person("ola@example.com", "")
 	all := map[string]*view{
-		"sign-in":         b.get("/sign-in?next=/account/apps"),
-		"sign-in-made":    b.get("/sign-in?made=1"),
+		"sign-in":         b.get("/login?next=/account/apps"),
+		"sign-in-made":    b.get("/login?made=1"),
 		"sign-in-failed":  b.signIn("kari@example.com", "x"),
-		"sign-in-again":   p.get("/sign-in"),
+		"sign-in-again":   p.get("/login"),
 		"sign-up":         b.get("/sign-up?next=/account/apps"),
 		"sign-up-faults":  b.get("/sign-up").form("/sign-up").with("email", "ola", "name", strings.Repeat("x", 201), "password", password).submit(),
 		"reset-ask":       b.get("/reset"),
@@ -96,7 +96,7 @@ func everyPage(h *house) map[string]*view {
 		"invitation":      b.get(h.invite("new@example.com", org.Staff)),
 		"invitation-own":  a.get(h.invite("ola@example.com", org.Member)),
 		"invitation-has":  b.get(h.invite("ola@example.com", org.Member)),
-		"forged":          b.post("/sign-in", nil),
+		"forged":          b.post("/login", nil),
 		"account":         a.get("/account?done=name"),
 		"apps-none":       a.get("/account/apps"),
 		"code":            a.get("/oauth/device"),
@@ -123,7 +123,7 @@ func everyPage(h *house) map[string]*view {
 func TestWithoutMailPagesAreAsTheyWere(t *testing.T) {
 	some(t, options{noMail: true, noSignUp: true}, func(h *house) {
 		for name, v := range map[string]*view{
-			"sign-in-closed": h.browser().get("/sign-in"), "reset-ask-no-mail": h.browser().get("/reset"), "sign-up-closed": h.browser().get("/sign-up"),
+			"sign-in-closed": h.browser().get("/login"), "reset-ask-no-mail": h.browser().get("/reset"), "sign-up-closed": h.browser().get("/sign-up"),
 		} {
 			golden(t, name+".html", string(v.Body))
 			accessible(t, v)

@@ -8,6 +8,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/page"
 	"github.com/stagedoorhq/stagedoor/internal/problem"
 )
 
@@ -15,7 +16,7 @@ type signInBody struct{ Email, Next string }
 
 func (p *Pages) signInPage(v *visit) error {
 	q := v.r.URL.Query()
-	d := page{Title: "Sign in", Body: signInBody{Next: local(q.Get("next"), "")}}
+	d := sheet{Title: "Sign in", Body: signInBody{Next: page.Local(q.Get("next"), "")}}
 	if q.Has("made") {
 		d.Said = "If this address was new here, its account is ready: sign in with it. If you had one already, it is as it was."
 	}
@@ -27,15 +28,15 @@ func (p *Pages) signIn(v *visit) error {
 	in := v.coming(v.form.Get("email"), v.form.Get("password"))
 	u, s, cookie, err := p.People.SignIn(v.r.Context(), in)
 	if refused := v.refused(err); refused != nil {
-		return v.show(refused.Kind.Status(), "sign-in", page{
-			Title: "Sign in", Body: signInBody{in.Email, local(next, "")}, Complaints: []complaint{{Text: refused.Detail}},
+		return v.show(refused.Kind.Status(), "sign-in", sheet{
+			Title: "Sign in", Body: signInBody{in.Email, page.Local(next, "")}, Complaints: page.Complaints{{Text: refused.Detail}},
 		})
 	}
 	if err != nil {
 		return err
 	}
 	v.begin(u, s, cookie)
-	return v.to(local(next, "/account"))
+	return v.to(page.Local(next, "/"))
 }
 
 // refused is the problem of a sign-in that failed, or that comes too early after others; nil for any other error. Its Retry-After is set.
@@ -62,7 +63,7 @@ func (p *Pages) signOut(v *visit) error {
 		}
 	}
 	v.leave()
-	return v.to("/sign-in")
+	return v.to("/login")
 }
 
 type signUpBody struct{ Email, Name, Next string }
@@ -75,7 +76,7 @@ func (p *Pages) signUpPage(v *visit) error {
 	if !p.SignUp {
 		return closed()
 	}
-	return v.show(http.StatusOK, "sign-up", page{Title: "Make an account", Body: signUpBody{Next: local(v.r.URL.Query().Get("next"), "")}})
+	return v.show(http.StatusOK, "sign-up", sheet{Title: "Make an account", Body: signUpBody{Next: page.Local(v.r.URL.Query().Get("next"), "")}})
 }
 
 // signUp makes an account. Whether there was one already is not told: the answer is the same, and takes as long.
@@ -86,13 +87,13 @@ func (p *Pages) signUp(v *visit) error {
 	if err := v.spend(); err != nil {
 		return err
 	}
-	d := signUpBody{strings.TrimSpace(v.form.Get("email")), v.form.Get("name"), local(v.form.Get("next"), "")}
+	d := signUpBody{strings.TrimSpace(v.form.Get("email")), v.form.Get("name"), page.Local(v.form.Get("next"), "")}
 	password, err := p.People.Hash(v.r.Context(), d.Email, v.form.Get("password"))
 	if err == nil {
 		err = v.makeAccount(org.UserInput{Email: d.Email, Name: d.Name, Password: password})
 	}
 	if shown := problem.As(err); shown != nil && shown.Kind == problem.Invalid {
-		return v.show(http.StatusBadRequest, "sign-up", page{Title: "Make an account", Body: d, Complaints: complaints(shown, "")})
+		return v.show(http.StatusBadRequest, "sign-up", sheet{Title: "Make an account", Body: d, Complaints: complaints(shown, "")})
 	}
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (p *Pages) signUp(v *visit) error {
 	if d.Next != "" {
 		after.Set("next", d.Next)
 	}
-	return v.to("/sign-in?" + after.Encode())
+	return v.to("/login?" + after.Encode())
 }
 
 // makeAccount makes an account where there is none with the address, and has whoever has it told. An account that is there is noted to have been asked for
@@ -145,7 +146,7 @@ func (v *visit) noteTaken(tx *db.Tx, email string) error {
 func (v *visit) write(do func(tx *db.Tx) error) error { return v.p.DB.Write(v.r.Context(), "", do) }
 
 func (p *Pages) resetAsk(v *visit) error {
-	return v.show(http.StatusOK, "reset-ask", page{Title: "Set a new password"})
+	return v.show(http.StatusOK, "reset-ask", sheet{Title: "Set a new password"})
 }
 
 // resetSend always says the same.
@@ -158,5 +159,5 @@ func (p *Pages) resetSend(v *visit) error {
 	}
 	p.sendReset(strings.TrimSpace(v.form.Get("email")))
 	return v.say(http.StatusOK, "Look into your mail", "If there is an account with that address, a link is on its way to it. It works once, within an hour.",
-		lead{"/sign-in", "Back to the sign-in"})
+		lead{"/login", "Back to the sign-in"})
 }

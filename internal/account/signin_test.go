@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/stagedoorhq/stagedoor/internal/account"
 	"github.com/stagedoorhq/stagedoor/internal/audit"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/org"
+	"github.com/stagedoorhq/stagedoor/internal/page"
 )
 
 func TestSignInLeadsOnAndRotatesTheSession(t *testing.T) {
@@ -21,15 +21,15 @@ func TestSignInLeadsOnAndRotatesTheSession(t *testing.T) {
 		p := h.person("kari@example.com", "")
 		was := p.cookie("stagedoor_session")
 		b := h.browser()
-		b.get("/account/apps").leads("/sign-in?next=%2Faccount%2Fapps").follow().
-			form("/sign-in").with("email", "Kari@Example.com", "password", password).submit().leads("/account/apps")
+		b.get("/account/apps").leads("/login?next=%2Faccount%2Fapps").follow().
+			form("/login").with("email", "Kari@Example.com", "password", password).submit().leads("/account/apps")
 		b.get("/account").must(200).says("kari@example.com", "Firefox on Linux", "192.0.2.1")
 		if got := b.cookie("stagedoor_session"); got == was || len(got) != 52 {
 			t.Errorf("the session's cookie is %q; another browser has %q", got, was)
 		}
 
-		p.get("/sign-in").must(200).says("You are signed in as kari@example.com")
-		p.signIn("kari@example.com", password).leads("/account")
+		p.get("/login").must(200).says("You are signed in as kari@example.com")
+		p.signIn("kari@example.com", password).leads("/")
 		if p.cookie("stagedoor_session") == was {
 			t.Error("a new sign-in left the session as it was")
 		}
@@ -47,9 +47,9 @@ func TestFailedSignInTellsNothing(t *testing.T) {
 		var pages []string
 		for _, email := range []string{"kari@example.com", "nobody@example.com"} {
 			b := h.browser()
-			v := b.get("/sign-in?next=/account/apps").form("/sign-in").with("email", email, "password", "not "+password).submit().must(401)
+			v := b.get("/login?next=/account/apps").form("/login").with("email", email, "password", "not "+password).submit().must(401)
 			v.says("The e-mail address or the password is not right.")
-			f := v.form("/sign-in")
+			f := v.form("/login")
 			if f.values.Get("email") != email || f.values.Get("next") != "/account/apps" || f.values.Get("password") != "" {
 				t.Errorf("the form has %v", f.values)
 			}
@@ -74,7 +74,7 @@ func TestTooManyTriesAreTold(t *testing.T) {
 				continue
 			}
 			v.must(429).says("too many tries")
-			v.form("/sign-in")
+			v.form("/login")
 			if n, err := strconv.Atoi(v.Header.Get("Retry-After")); err != nil || n < 1 || n > 900 {
 				t.Errorf("Retry-After is %q", v.Header.Get("Retry-After"))
 			}
@@ -96,25 +96,25 @@ var next = map[string]string{
 
 func TestNextIsAPathOfThisServer(t *testing.T) {
 	for sent, want := range next {
-		if got := account.Local(sent, ""); got != want {
+		if got := page.Local(sent, ""); got != want {
 			t.Errorf("Local(%.100q) = %q, want %q", sent, got, want)
 		}
-		if got := account.Local(sent, "/account"); want == "" && got != "/account" {
+		if got := page.Local(sent, "/account"); want == "" && got != "/account" {
 			t.Errorf("Local(%.100q) = %q, want what is there without", sent, got)
 		}
 	}
 	some(t, options{}, func(h *house) {
 		p := h.person("kari@example.com", "")
 		for sent, want := range next {
-			v := p.get("/sign-in?next=" + url.QueryEscape(sent)).must(200)
-			if got := v.form("/sign-in").values.Get("next"); got != want {
+			v := p.get("/login?next=" + url.QueryEscape(sent)).must(200)
+			if got := v.form("/login").values.Get("next"); got != want {
 				t.Errorf("the form of next=%.100q has %q, want %q", sent, got, want)
 			}
 		}
 		for _, sent := range []string{"//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example"} {
-			p.get("/sign-in").form("/sign-in").with("email", "kari@example.com", "password", password, "next", sent).submit().leads("/account")
+			p.get("/login").form("/login").with("email", "kari@example.com", "password", password, "next", sent).submit().leads("/")
 			f := h.browser().get("/sign-up").form("/sign-up").with("email", "ola@example.com", "password", "another "+password, "next", sent)
-			f.submit().leads("/sign-in?made=1")
+			f.submit().leads("/login?made=1")
 		}
 	})
 }
@@ -123,7 +123,7 @@ func TestSignOutEndsTheSession(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		p := h.person("kari@example.com", "")
 		was := p.cookie("stagedoor_session")
-		p.get("/account").form("/sign-out").submit().leads("/sign-in")
+		p.get("/account").form("/sign-out").submit().leads("/login")
 		if p.cookie("stagedoor_session") != "" {
 			t.Error("the browser has a session's cookie still")
 		}
@@ -139,8 +139,8 @@ func TestSignUpMakesAnAccountThatHasToBeConfirmed(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
 		f := b.get("/sign-up?next=/account/apps").form("/sign-up").with("email", " ola@example.com ", "name", "Ola", "password", password)
-		f.submit().leads("/sign-in?made=1&next=%2Faccount%2Fapps").follow().must(200).says("its account is ready").
-			form("/sign-in").with("email", "ola@example.com", "password", password).submit().leads("/account/apps")
+		f.submit().leads("/login?made=1&next=%2Faccount%2Fapps").follow().must(200).says("its account is ready").
+			form("/login").with("email", "ola@example.com", "password", password).submit().leads("/account/apps")
 		mine := b.get("/account").says("Not confirmed yet")
 		if name := attr(mine.input("/account/name", "name"), "value"); name != "Ola" {
 			t.Errorf("the account's name is %q", name)
@@ -160,7 +160,7 @@ func TestSignUpDoesNotTellThatThereIsAnAccount(t *testing.T) {
 		p := h.person("kari@example.com", "")
 		before := p.user()
 		b := h.browser()
-		b.get("/sign-up").form("/sign-up").with("email", "KARI@example.com", "name", "Mallory", "password", "another "+password).submit().leads("/sign-in?made=1")
+		b.get("/sign-up").form("/sign-up").with("email", "KARI@example.com", "name", "Mallory", "password", "another "+password).submit().leads("/login?made=1")
 		if diff := cmp.Diff(before, p.user()); diff != "" {
 			t.Errorf("the account has changed:\n%s", diff)
 		}
@@ -209,10 +209,10 @@ func TestSignUpCanBeSwitchedOff(t *testing.T) {
 	some(t, options{noSignUp: true}, func(h *house) {
 		b := h.browser()
 		b.get("/sign-up").must(404).says("invitation")
-		if strings.Contains(string(b.get("/sign-in").Body), "/sign-up") {
+		if strings.Contains(string(b.get("/login").Body), "/sign-up") {
 			t.Error("the sign-in leads to the sign-up")
 		}
-		f := b.get("/sign-in").form("/sign-in").values
+		f := b.get("/login").form("/login").values
 		b.post("/sign-up", url.Values{"csrf": f["csrf"], "email": {"ola@example.com"}, "password": {password}}).must(404)
 		b.signIn("ola@example.com", password).must(401)
 	})
@@ -254,10 +254,10 @@ func TestCookiesAreForThisSiteAlone(t *testing.T) {
 				}
 				b := h.browser()
 				b.client.Jar = nil // it would not send Secure cookies back by http
-				v := b.get("/sign-in")
+				v := b.get("/login")
 				seed := v.setCookie(prefix + "stagedoor_csrf")
 				b.header.Set("Cookie", seed.Name+"="+seed.Value)
-				in := v.form("/sign-in").with("email", "kari@example.com", "password", password).submit().must(303).setCookie(prefix + "stagedoor_session")
+				in := v.form("/login").with("email", "kari@example.com", "password", password).submit().must(303).setCookie(prefix + "stagedoor_session")
 				for _, c := range []*http.Cookie{seed, in} {
 					if !c.HttpOnly || c.Secure != secure || c.Path != "/" || c.Domain != "" {
 						t.Errorf("the cookie is %s", c.Raw)

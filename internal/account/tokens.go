@@ -74,7 +74,7 @@ func (p *Pages) makeToken(v *visit) error {
 	if err != nil {
 		return v.wrong(err, "token-", accountBody{Name: v.user.Name, Form: f})
 	}
-	return v.mine(http.StatusOK, page{}, accountBody{Name: v.user.Name, Secret: secret})
+	return v.mine(http.StatusOK, sheet{}, accountBody{Name: v.user.Name, Secret: secret})
 }
 
 // days is how long a token lasts; 0 for ever.

@@ -233,7 +233,7 @@ func TestNobodySignedInIsSentToSignIn(t *testing.T) {
 			p.front.person = nil
 			r := ask()
 			u, err := url.Parse(r.header.Get("Location"))
-			if err != nil || r.status != http.StatusSeeOther || u.Path != "/sign-in" || !strings.HasPrefix(u.Query().Get("next"), "/oauth/authorize?") {
+			if err != nil || r.status != http.StatusSeeOther || u.Path != "/login" || !strings.HasPrefix(u.Query().Get("next"), "/oauth/authorize?") {
 				t.Fatalf("%s: %s, want to be sent to sign in", method, r)
 			}
 			p.front.person = ada

@@ -75,7 +75,7 @@ func (f *front) Person(*http.Request) (*oauth.Person, error) {
 func (f *front) Genuine(_ *http.Request, token string) bool { return token == "genuine" }
 
 func (f *front) SignIn(w http.ResponseWriter, r *http.Request, path string) {
-	http.Redirect(w, r, "/sign-in?next="+url.QueryEscape(path), http.StatusSeeOther)
+	http.Redirect(w, r, "/login?next="+url.QueryEscape(path), http.StatusSeeOther)
 }
 
 func (f *front) Consent(w http.ResponseWriter, _ *http.Request, c oauth.Consent) {

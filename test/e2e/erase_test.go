@@ -391,10 +391,10 @@ func (s *stay) allow(t *testing.T) string {
 		return resp, fields
 	}
 	for _, tried := range []string{"wrong-" + password, password} {
-		_, f := visit("GET", "/sign-in", nil)
+		_, f := visit("GET", "/login", nil)
 		f.Set("email", kari)
 		f.Set("password", tried)
-		visit("POST", "/sign-in", f)
+		visit("POST", "/login", f)
 	}
 	verifier := strings.Repeat("verifier-", 6)
 	sum := sha256.Sum256([]byte(verifier))
@@ -425,10 +425,10 @@ func (s *stay) allow(t *testing.T) string {
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.AccessToken == "" {
 		t.Fatalf("token = %d, %v", resp.StatusCode, err)
 	}
-	_, f = visit("GET", "/sign-in", nil) // a failure that is still counted
+	_, f = visit("GET", "/login", nil) // a failure that is still counted
 	f.Set("email", kari)
 	f.Set("password", "wrong-"+password)
-	visit("POST", "/sign-in", f)
+	visit("POST", "/login", f)
 	return got.AccessToken
 }
 

@@ -369,11 +369,11 @@ func TestLine19CredentialsAreNotPostedOn(t *testing.T) {
 		a := s.app(t)
 		k := a.ask("scope", "events:read")
 		to := s.browser().authorize(t, k).must(t, 303).location(t)
-		if to.Path != "/sign-in" || to.IsAbs() && to.Host != p.get(t, "/account").URL.Host {
+		if to.Path != "/login" || to.IsAbs() && to.Host != p.get(t, "/account").URL.Host {
 			t.Fatalf("who is not signed in is sent to %s", to)
 		}
 		fresh := s.browser()
-		f := fresh.authorize(t, k).follow(t).form(t, "/sign-in").with("email", p.Email, "password", p.Password)
+		f := fresh.authorize(t, k).follow(t).form(t, "/login").with("email", p.Email, "password", p.Password)
 		in := fresh.submit(t, f).must(t, 303)
 		consent := in.follow(t)
 		if consent.URL.Path != "/oauth/authorize" {
@@ -523,14 +523,14 @@ func TestLine24NoOpenRedirector(t *testing.T) {
 			} {
 				b.authorize(t, a.ask(append([]string{"redirect_uri", evil}, over...)...)).stays(t, 400)
 			}
-			if to := b.get(t, "/sign-in?next="+url.QueryEscape(evil)); strings.Contains(to.Header.Get("Location"), "evil") {
+			if to := b.get(t, "/login?next="+url.QueryEscape(evil)); strings.Contains(to.Header.Get("Location"), "evil") {
 				t.Errorf("the sign-in leads to %s", to.Header.Get("Location"))
 			}
 		}
 		p := s.attendee(t)
 		for _, next := range []string{evil, "//evil.example", "/\\evil.example", "/\t/evil.example", "https:evil.example", "\\\\evil.example", "/%09/evil.example", "http:///evil.example", " //evil.example"} {
 			fresh := s.browser()
-			f := fresh.get(t, "/sign-in?next="+url.QueryEscape(next)).form(t, "/sign-in").with("email", p.Email, "password", p.Password, "next", next)
+			f := fresh.get(t, "/login?next="+url.QueryEscape(next)).form(t, "/login").with("email", p.Email, "password", p.Password, "next", next)
 			to := fresh.submit(t, f).must(t, 303).Header.Get("Location")
 			if u, err := p.get(t, "/account").URL.Parse(to); err != nil || u.Host != strings.TrimPrefix(s.URL, "http://") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") {
 				t.Errorf("after a sign-in with next=%q the browser goes to %q", next, to)

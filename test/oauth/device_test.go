@@ -169,7 +169,7 @@ func TestLine90TheCompleteLinkAsksForConfirmation(t *testing.T) {
 		}
 		p.form(t, "/oauth/device/consent")
 		to := s.browser().get(t, u.RequestURI()) // who is not signed in does that first, and comes back
-		if at := to.location(t); at.Path != "/sign-in" || !strings.Contains(at.RawQuery, "user_code") {
+		if at := to.location(t); at.Path != "/login" || !strings.Contains(at.RawQuery, "user_code") {
 			t.Errorf("who is not signed in goes to %s", at)
 		}
 	})

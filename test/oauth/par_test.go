@@ -90,7 +90,7 @@ func TestLine77APushedRequestIsForOneClientAndOnce(t *testing.T) {
 		fresh := s.attendee(t)
 		out := s.browser()
 		k = a.ask().push(t)
-		f := out.authorize(t, k).follow(t).form(t, "/sign-in").with("email", fresh.Email, "password", fresh.Password)
+		f := out.authorize(t, k).follow(t).form(t, "/login").with("email", fresh.Email, "password", fresh.Password)
 		out.submit(t, f).must(t, 303).follow(t).must(t, 200).form(t, "/oauth/consent")
 		s.keeps(t, strings.TrimPrefix(k.Get("request_uri"), "urn:ietf:params:oauth:request_uri:"))
 	})

@@ -101,7 +101,7 @@ func (s *site) attendee(t testing.TB) *person {
 
 func (p *person) signIn(t testing.TB, password string) *page {
 	t.Helper()
-	return p.submit(t, p.get(t, "/sign-in").form(t, "/sign-in").with("email", p.Email, "password", password))
+	return p.submit(t, p.get(t, "/login").form(t, "/login").with("email", p.Email, "password", password))
 }
 
 // app is an app, and what it knows about itself.

@@ -77,7 +77,7 @@ func TestLine92NothingBreaksTheForms(t *testing.T) {
 		k := a.ask()
 		client := []string{"Authorization", basic(a.ID, a.Secret)}
 		stranger := s.browser()
-		signIn := stranger.get(t, "/sign-in").form(t, "/sign-in").with("email", p.Email, "password", "not "+p.Password, "next", "/account").values
+		signIn := stranger.get(t, "/login").form(t, "/login").with("email", p.Email, "password", "not "+p.Password, "next", "/account").values
 		signUp := stranger.get(t, "/sign-up").form(t, "/sign-up").with("email", p.Email, "name", "Somebody", "password", "short").values
 		consent := p.authorize(t, k).form(t, "/oauth/consent").with("decision", "deny").values
 		codeForm := p.get(t, "/oauth/device").form(t, "/oauth/device/code").with("user_code", "BCDF-GHJK").values
@@ -88,7 +88,7 @@ func TestLine92NothingBreaksTheForms(t *testing.T) {
 			header []string
 			by     *browser
 		}{
-			{"/sign-in", signIn, nil, stranger},
+			{"/login", signIn, nil, stranger},
 			{"/sign-up", signUp, nil, stranger},
 			{"/oauth/consent", consent, nil, p.browser},
 			{"/oauth/device/code", codeForm, nil, p.browser},
@@ -123,7 +123,7 @@ func TestLine92NothingBreaksTheForms(t *testing.T) {
 			if len(v) > 50<<10 {
 				continue
 			}
-			for _, path := range []string{"/oauth/authorize?", "/oauth/device?user_code=", "/sign-in?next=", "/sign-up?next=", "/reset/", "/verify/", "/invitation/", "/account/apps/"} {
+			for _, path := range []string{"/oauth/authorize?", "/oauth/device?user_code=", "/login?next=", "/sign-up?next=", "/reset/", "/verify/", "/invitation/", "/account/apps/"} {
 				if r := p.get(t, path+url.QueryEscape(v)); r.Status >= 500 {
 					t.Errorf("GET %s with %s = %d", path, what, r.Status)
 				}

@@ -48,7 +48,7 @@ func open(t *testing.T, st *harness.Stage) *house {
 	}}
 	email, password := fmt.Sprintf("owner%d@interop.example", serial.Add(1)), "a lantern made of wicker"
 	st.Feed(t, password+"\n", "user", "create", email, "--org", slug, "--role", "owner", "--password-stdin", "--json")
-	h.send(t, h.page(t, st.URL+"/sign-in"), "/sign-in", "email", email, "password", password)
+	h.send(t, h.page(t, st.URL+"/login"), "/login", "email", email, "password", password)
 	return h
 }
 
