@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stagedoorhq/stagedoor/internal/chart"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/endpoint"
@@ -31,7 +32,7 @@ type Audit struct {
 
 // Difference is something that does not agree.
 type Difference struct {
-	Part string // "stock", "orders", "tickets", "door", "stamps", "passes", "deliveries", "pull endpoints" or "ledger"
+	Part string // "stock", "orders", "tickets", "door", "stamps", "passes", "deliveries", "charts", "pull endpoints" or "ledger"
 	What string // a sentence
 }
 
@@ -48,7 +49,7 @@ func (c Config) Unhurried() Config {
 	return c
 }
 
-// Audit recomputes stock, totals, tickets, stamps and deliveries from what they follow from.
+// Audit recomputes stock, totals, tickets, stamps, deliveries and their charts from what they follow from.
 //
 // It reads while others write, so its queries may see different states of things. When something seems to differ, it therefore looks again
 // with all writers held up, and says what differs then. Where all agrees, nobody is disturbed.
@@ -56,7 +57,7 @@ func (c *Core) Audit(ctx context.Context) (Audit, error) {
 	if err := c.Subscriptions.Refresh(ctx); err != nil {
 		return Audit{}, err
 	}
-	a, err := examine(c.DB.Read(ctx), c.Subscriptions.Now())
+	a, err := examine(c.DB.Read(ctx), c.Subscriptions.Now(), c.Charts)
 	if err != nil || len(a.Differences) == 0 {
 		return a, err
 	}
@@ -65,13 +66,13 @@ func (c *Core) Audit(ctx context.Context) (Audit, error) {
 		if err != nil {
 			return err
 		}
-		a, err = examine(tx, set)
+		a, err = examine(tx, set, c.Charts)
 		return err
 	})
 	return a, err
 }
 
-func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
+func examine(q db.Querier, set *endpoint.Set, charts *chart.Book) (Audit, error) {
 	var a Audit
 	for _, part := range []struct {
 		name  string
@@ -91,6 +92,7 @@ func examine(q db.Querier, set *endpoint.Set) (Audit, error) {
 		{"deliveries", delivery.Audit},
 		{"deliveries", strays},
 		{"deliveries", func(q db.Querier) ([]string, error) { return a.unplanned(q, set) }},
+		{"charts", charts.Audit},
 		{"pull endpoints", pull.Audit},
 		{"ledger", parked},
 	} {

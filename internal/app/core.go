@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/audit"
+	"github.com/stagedoorhq/stagedoor/internal/chart"
 	"github.com/stagedoorhq/stagedoor/internal/db"
 	"github.com/stagedoorhq/stagedoor/internal/delivery"
 	"github.com/stagedoorhq/stagedoor/internal/dialect/cloudevents"
@@ -101,6 +102,7 @@ type Core struct {
 	Apps          *oauth.Registry
 	Box           *inbound.Box
 	Pull          *pull.Depot
+	Charts        *chart.Book
 
 	node    string
 	finder  Finder
@@ -195,6 +197,7 @@ func (c *Core) open(ctx context.Context) error {
 	}
 	c.Endpoints.Follow(c.Ledger)
 	c.Engine.LogTo(c.Ledger)
+	c.Charts = chart.New(c.DB, c.Engine, c.Log)
 	c.Box = inbound.New(inbound.Config{DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Known: knownTo(vocabularies), Log: c.Log})
 	c.Pull = pull.New(pull.Config{
 		DB: c.DB, Keys: c.Keys, Ledger: c.Ledger, Webhooks: c.Endpoints, Log: c.Log, MaxBody: c.PullMaxBody, MaxEvents: c.PullMaxEvents, MaxBytes: c.PullMaxBytes, PerSecond: float64(c.PullPerSecond),

@@ -8,5 +8,5 @@ func (c *Core) AuditIn(tx *db.Tx) (Audit, error) {
 	if err != nil {
 		return Audit{}, err
 	}
-	return examine(tx, set)
+	return examine(tx, set, c.Charts)
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/stagedoorhq/stagedoor/internal/mail"
 	"github.com/stagedoorhq/stagedoor/internal/oauth"
 	"github.com/stagedoorhq/stagedoor/internal/pass"
+	"github.com/stagedoorhq/stagedoor/internal/scanner"
 	"github.com/stagedoorhq/stagedoor/internal/stamp"
 	"github.com/stagedoorhq/stagedoor/internal/web"
 )
@@ -87,6 +88,7 @@ func (c *Core) Serve(ctx context.Context, ready func(Served)) error {
 	for _, f := range c.followers() {
 		parts.Go(func() { _ = c.Ledger.Follow(engine, f) }) // it ends with its context, and never fails
 	}
+	parts.Go(func() { c.Charts.Run(engine) })
 	parts.Go(func() { c.sweepStock(engine) })
 	parts.Go(func() { wallets.sender(url).Run(engine) })
 	parts.Go(func() { wallets.watch(engine) })
@@ -117,6 +119,7 @@ func (c *Core) server(registry *prometheus.Registry) (*web.Server, Served, error
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(c.Engine.Metrics.Collectors()...)
 	c.ledgerMetrics(registry)
+	c.chartMetrics(registry)
 	server, err := web.New(web.Config{
 		Log: c.Log, Metrics: registry, TrustedProxies: c.TrustedProxies, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
 		Ready: map[string]func(context.Context) error{"database": c.ready},
@@ -185,7 +188,9 @@ func (c *Core) faces(server *web.Server, registry *prometheus.Registry, wallets 
 		DB: c.DB, Door: f.door, Keep: idempotency.New(c.DB, c.Keys), Problems: server.Problems(), Depot: c.Pull, PublicURL: url, RequestID: web.RequestID,
 		ClientAddr: web.Client, Head: web.Head, Streams: f.streams,
 	})
-	server.OwnBodies(hookbridge.Base)
+	server.OwnBodies(hookbridge.Base, "/o/")
+	c.dashboard(server, f, url)
+	scanner.Routes(server.Mux())
 	c.walletFaces(server, f.door, wallets, url)
 	return f, nil
 }
@@ -332,6 +337,21 @@ func (c *Core) ledgerMetrics(r *prometheus.Registry) {
 			return lag.Seconds()
 		}))
 	}
+}
+
+// chartMetrics shows how far behind the charts are.
+func (c *Core) chartMetrics(r *prometheus.Registry) {
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_chart_lag_seconds", Help: "For how long the oldest attempts have been waiting that are not counted for the charts.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		lag, err := c.Charts.Behind(c.DB.Read(ctx), time.Now())
+		if err != nil {
+			return -1
+		}
+		return lag.Seconds()
+	}))
 }
 
 // followers are what follows the ledger.

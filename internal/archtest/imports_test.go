@@ -19,17 +19,19 @@ import (
 // imports trade.
 var house = []group{
 	{name: "public", packages: "./webhook ./ticketcode", may: ""},
-	{name: "leaves", packages: "id money problem fact scope seal person provider evm", may: "leaves public"}, // provider checks what webhook signs
+	{name: "leaves", packages: "id money problem fact scope seal person provider evm qrcode", may: "leaves public"}, // provider checks what webhook signs
 	{name: "store", packages: "db ledger audit", may: "leaves store"},
 	{name: "trade", packages: "org event inventory order message eventfile ticket gate pass pass/picture pass/apple pass/google stamp", may: "leaves store trade public"},
 	{name: "doors", packages: "access proof oauth idempotency form", may: "leaves store doors"},
-	{name: "traffic", packages: "endpoint dialect delivery egress inbound mail pull evm/node", may: "leaves store traffic public"},
+	{name: "traffic", packages: "endpoint dialect delivery chart egress inbound mail pull evm/node", may: "leaves store traffic public"},
 	{name: "vocabulary", packages: "dialect/house", may: "leaves store trade traffic public"},
 	{name: "dialects", packages: "dialect/native dialect/pullup dialect/portal dialect/standard dialect/cloudevents dialect/forward dialect/stubhub dialect/ethpass dialect/passkit dialect/hookbridge", may: "leaves store trade doors traffic public vocabulary"},
-	{name: "faces", packages: "web live account dashboard", may: "leaves store trade doors traffic public"},
+	{name: "frame", packages: "page dashboard/frame", may: "leaves store trade doors traffic frame public"},
+	{name: "rooms", packages: "dashboard/outbound dashboard/reference dashboard/intake dashboard/sales dashboard/guests dashboard/team", may: "leaves store trade doors traffic frame public"},
+	{name: "faces", packages: "web live account dashboard scanner", may: "leaves store trade doors traffic frame public rooms"},
 
 	{name: "settings", packages: "config", may: "leaves"},
-	{name: "assembly", packages: "app", may: "leaves store trade doors traffic vocabulary dialects faces settings public"},
+	{name: "assembly", packages: "app", may: "leaves store trade doors traffic vocabulary dialects frame rooms faces settings public"},
 	{name: "demo", packages: "demo", may: "leaves store trade doors traffic settings assembly public"},
 	{name: "bench", packages: "bench", may: "leaves store trade doors traffic settings assembly public helpers"},
 	{name: "clients", packages: "remote listen consume trigger", may: "leaves clients public"}, // they speak to a server by its API and know nothing of its insides

@@ -20,7 +20,11 @@ const migrations = "internal/db/migrations"
 // readers may read every table, and write none but their own.
 var readers = []struct{ files, reason string }{
 	{"internal/app/audit*.go", "the audit recomputes what all the others have written"},
+	{makesUp, "as below"},
 }
+
+// makesUp is the file that may write any table: the bench measures beside a million deliveries that were never made, and has no time to make them.
+const makesUp = "internal/app/seedpages.go"
 
 // withoutOrg are the tables without a column org_id, and why. Every other table
 // carries it, so that organisations can be told apart in each row, and spread
@@ -32,6 +36,8 @@ var withoutOrg = map[string]string{
 	"nodes":          "a node serves every organisation",
 	"ledger_epochs":  "a place in the ledger is one for all organisations",
 	"ledger_cursors": "a follower reads the facts of all organisations",
+
+	"chart_cursor": "one row: the log of attempts is counted for all organisations",
 
 	"pass_clock":   "one row: what a device asks by may be passes of several organisations",
 	"pass_secrets": "test certificates and keys of the whole installation",
@@ -60,7 +66,7 @@ func TestTablesAreNamedByTheirOwnerOnly(t *testing.T) {
 			}
 			for _, m := range mentions(text) {
 				noun, ours := owner[m.table]
-				if !ours || within(f.dir, "internal/"+noun) || m.reads && readsAll(f.path) {
+				if !ours || within(f.dir, "internal/"+noun) || m.reads && readsAll(f.path) || f.path == makesUp {
 					continue
 				}
 				t.Errorf("%s: SQL names the table %s, which belongs to internal/%s: ask that package", s.line(f, lit), m.table, noun)

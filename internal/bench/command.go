@@ -26,7 +26,7 @@ type Options struct {
 	// figures are rough.
 	Quick bool
 
-	// Only and Arms select parts (throughput, rates, ten, hanging, orders, hot, onsale, tokens, door, stream, ingest, kept, passes, old, restart) and arms (plain, durable, sqlite, postgres).
+	// Only and Arms select parts (throughput, rates, ten, hanging, orders, hot, onsale, tokens, door, stream, ingest, kept, passes, pages, old, restart) and arms (plain, durable, sqlite, postgres).
 	// Empty means all.
 	Only, Arms []string
 
@@ -51,6 +51,9 @@ type Options struct {
 	// SeedPasses puts an event, n tickets for it, and for each a pass on a device of its own into the data of a server that is stopped, and returns the event's id. Where it
 	// is nil the part "passes" is skipped.
 	SeedPasses func(ctx context.Context, dataDir, database string, n int) (event string, err error)
+
+	// SeedPages puts a past of thirty days into the data of a server that is stopped, for the organisation that is there. Where it is nil the part "pages" is skipped.
+	SeedPages func(ctx context.Context, dataDir, database string, n Past) (Seeded, error)
 
 	plan *plan // of tests, which have no time
 }

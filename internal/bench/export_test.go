@@ -13,7 +13,7 @@ func (o Options) Hasty() Options {
 		rates:   []load{openLoad(50, 200*time.Millisecond), openLoad(1000, 100*time.Millisecond)},
 		hanging: openLoad(100, 200*time.Millisecond), reading: openLoad(100, 200*time.Millisecond), streams: openLoad(50, 200*time.Millisecond), tokens: 5,
 		stock: 5, door: doorLoad(10, 200*time.Millisecond), curve: []int{3, 9, 2}, hurry: 20, crowd: 4,
-		ingest: openLoad(100, 200*time.Millisecond), fewKept: 3, kept: 9, old: 7, hold: 50 * time.Millisecond, settle: time.Millisecond, drain: time.Minute,
+		ingest: openLoad(100, 200*time.Millisecond), fewKept: 3, kept: 9, past: Past{Endpoints: 9, Deliveries: 9}, asked: 3, old: 7, hold: 50 * time.Millisecond, settle: time.Millisecond, drain: time.Minute,
 	}
 	return o
 }

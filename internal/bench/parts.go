@@ -11,7 +11,7 @@ import (
 func (b *bench) runParts(ctx context.Context) {
 	parts := map[string]func(context.Context){
 		partThroughput: b.throughput, partRates: b.fixedRates, partTen: b.tenEndpoints, partHanging: b.hanging,
-		partOrders: b.orders, partHot: b.hot, partOnSale: b.onSale, partTokens: b.tokens, partDoor: b.door, partStream: b.streams, partIngest: b.ingest, partKept: b.kept, partPasses: b.passes, partOld: b.oldDeliveries, partRestart: b.restarts,
+		partOrders: b.orders, partHot: b.hot, partOnSale: b.onSale, partTokens: b.tokens, partDoor: b.door, partStream: b.streams, partIngest: b.ingest, partKept: b.kept, partPasses: b.passes, partPages: b.pages, partOld: b.oldDeliveries, partRestart: b.restarts,
 	}
 	for _, name := range b.parts {
 		if ctx.Err() != nil {

@@ -23,6 +23,7 @@ const (
 	partIngest     = "ingest"     // a pull endpoint takes events in
 	partKept       = "kept"       // listing and fetching what it keeps
 	partPasses     = "passes"     // an event changes, and those who have it in their wallets are pushed
+	partPages      = "pages"      // what people look at, with a month's past in the tables
 	partRestart    = "restart"    // SIGKILL and start again
 )
 
@@ -33,7 +34,7 @@ const (
 )
 
 func allParts() []string {
-	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partDoor, partStream, partIngest, partKept, partPasses, partOld, partRestart}
+	return []string{partThroughput, partRates, partTen, partHanging, partOrders, partHot, partOnSale, partTokens, partDoor, partStream, partIngest, partKept, partPasses, partPages, partOld, partRestart}
 }
 
 func allArms() []string { return []string{plain, durable, sqlite, postgres} }
@@ -55,6 +56,8 @@ type plan struct {
 	tokens     int           // access tokens in turns
 	passes     int           // each on a device of its own
 	pushing    time.Duration // the longest wait for the last push
+	past       Past          // of the part pages
+	asked      int           // how often each page is asked for
 	old        int           // deliveries to put into the tables
 	stock      int64         // tickets of the sales that sell out
 	curve      []int         // reservations in each second of the on-sale
@@ -72,6 +75,7 @@ func fullPlan() plan {
 		stock: 20_000, curve: times(rushCurve, 100), hurry: 1, crowd: 256, old: 1_000_000,
 		hanging: openLoad(500, 8*time.Second), reading: openLoad(500, 8*time.Second), door: doorLoad(50, 8*time.Second), streams: openLoad(50, 10*time.Second), tokens: 10_000,
 		ingest: openLoad(500, 8*time.Second), fewKept: 10_000, kept: 2_000_000, passes: 100_000, pushing: 5 * time.Minute,
+		past: Past{Endpoints: 10_000, Deliveries: 1_000_000, Orders: 50_000, Entries: 100_000}, asked: 200,
 		hold: 500 * time.Millisecond, settle: 200 * time.Millisecond, drain: time.Minute,
 	}
 }
@@ -84,6 +88,7 @@ func quickPlan() plan {
 	p.door = doorLoad(50, 2*time.Second)
 	p.old, p.fewKept, p.kept, p.passes = 50_000, 1_000, 20_000, 1_000
 	p.ingest = openLoad(500, 2*time.Second)
+	p.past, p.asked = Past{Endpoints: 1_000, Deliveries: 50_000, Orders: 1_000, Entries: 5_000}, 50
 	p.stock, p.curve, p.hurry = 2_000, times(rushCurve, 10), 4
 	return p
 }

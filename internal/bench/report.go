@@ -66,10 +66,11 @@ type Result struct {
 	// OfPlain is the same over a plain server that appends and syncs for each event, in the part ingest.
 	OfPlain float64 `json:"ofPlainServer,omitempty"`
 
-	Check   *Check   `json:"check,omitempty"`
-	Pushes  *Pushes  `json:"pushes,omitempty"`
-	Sale    *Sale    `json:"sale,omitempty"`
-	Restart *Restart `json:"restart,omitempty"`
+	Check   *Check     `json:"check,omitempty"`
+	Pushes  *Pushes    `json:"pushes,omitempty"`
+	Page    *PageTimes `json:"page,omitempty"`
+	Sale    *Sale      `json:"sale,omitempty"`
+	Restart *Restart   `json:"restart,omitempty"`
 }
 
 // Restart is what came after a SIGKILL. Seconds count from the start of the new process.
@@ -102,7 +103,7 @@ func (r *Report) find(part, kind, arm string) *Result {
 // orders, which no floor takes, it is that for messages.
 func (r *Report) ratios() {
 	for _, x := range r.Results {
-		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partKept || x.Part == partTokens || x.Part == partDoor || x.Part == partPasses || x.Sale != nil {
+		if strings.HasSuffix(x.Load, "/s") || x.Part == partRestart || x.Part == partKept || x.Part == partTokens || x.Part == partDoor || x.Part == partPasses || x.Part == partPages || x.Sale != nil {
 			continue
 		}
 		part := partThroughput

@@ -55,6 +55,7 @@ var titles = map[string]string{
 	partIngest:     "Events for a pull endpoint; single appends and syncs each, durable all that wait, and neither does more",
 	partKept:       "Listing and fetching what a pull endpoint keeps",
 	partPasses:     "An event changes, and each device that has a pass for it is pushed",
+	partPages:      "What people look at, one request at a time, with a month's past in the tables",
 	partRestart:    "SIGKILL and restart",
 }
 
@@ -67,6 +68,8 @@ func (r *Report) part(out *strings.Builder, part string) {
 			rows = append(rows, x.restartRow())
 		case partPasses:
 			rows = append(rows, x.passesRow())
+		case partPages:
+			rows = append(rows, x.pageRow())
 		case partIngest:
 			rows = append(rows, x.ingestRow())
 		case partTokens, partDoor, partKept:
@@ -95,6 +98,10 @@ func (r *Report) part(out *strings.Builder, part string) {
 		table(out, []string{
 			"arm", "load", "pushes/s", "first push ms", "last push s", "CPU ms/push", "of it database", "generator", "MiB", "twice", "lost", "passes signed/s", "seeded/min",
 		}, rows)
+		return
+	}
+	if part == partPages {
+		table(out, []string{"arm", "page", "p50", "p95", "p99", "max", "KiB", "CPU ms/request", "of it database"}, rows)
 		return
 	}
 	if part == partIngest {

@@ -77,6 +77,11 @@ type summaryJSON struct {
 	CreatedAt string `json:"created_at"`
 }
 
+// IngestURL is where the senders of a pull endpoint post to: on a server at a URL, with the address's secret.
+func IngestURL(publicURL string, e id.PullEndpoint, secret string) string {
+	return publicURL + ingestBase + string(e) + "/" + secret
+}
+
 // ingestURL is where an endpoint takes in, without the secret that belongs behind it.
 func (a *API) ingestURL(e *pull.Endpoint) string { return a.PublicURL + ingestBase + string(e.ID) }
 

@@ -252,6 +252,9 @@ type Permission struct {
 // Permissions lists the routes of /api/v1 in the order in which they are registered. The documents themselves are for everybody and not among them.
 func (a *API) Permissions() []Permission { return slices.Clone(a.permissions) }
 
+// Document is the OpenAPI document of all routes, as GET /openapi.json answers. It must not be changed.
+func (a *API) Document() []byte { return a.document }
+
 func (a *API) serveDocument(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Content-Type"] = applicationJSON
 	_, _ = w.Write(a.document)
