@@ -2,13 +2,14 @@
 # of which says at its head what it does.
 
 BIN := bin/stagedoor
+SCREENSHOTS ?= bin/screenshots
 
 # A checkout that git refuses to read (another user's) is built without its
 # version stamp instead of not at all.
 BUILDFLAGS := -trimpath $(shell git status >/dev/null 2>&1 || echo -buildvcs=false)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long test-crash check lint fmt deps e2e fuzz golden bench demo clean
+.PHONY: help build test test-long test-crash check lint fmt deps e2e fuzz golden bench demo screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s); TARGETS='regexp' picks some
 
 golden: ## Rewrite the golden files; then read the diff as a change of a contract
 	@scripts/golden
+
+screenshots: build ## Picture the dashboard's main pages, light, dark and on a phone, into SCREENSHOTS (bin/screenshots)
+	STAGEDOOR_BIN=$(CURDIR)/$(BIN) STAGEDOOR_SCREENSHOTS=$(CURDIR)/$(SCREENSHOTS) go test -count=1 ./test/dashboard
 
 bench: build ## Measure against a relay that keeps nothing; ARGS go to the bench command
 	$(BIN) bench $(ARGS)
