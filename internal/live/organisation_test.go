@@ -338,7 +338,7 @@ func TestStreamsAreBounded(t *testing.T) {
 			t.Errorf("the fourth stream: %s", why)
 		}
 		first.Close()
-		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			if s, err := harness.OpenStream(t.Context(), h.server.Client(), h.server.URL+"/stream"); err == nil {
 				s.Close()
 				return

@@ -230,7 +230,7 @@ func TestRunWritesRefusalsDownAndTidies(t *testing.T) {
 	if _, err := h.remove(e, i); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(60 * time.Second); ; {
 		n, err := db.One(h.read(), db.Value[int], `SELECT count(*) FROM pull_payloads`)
 		if err != nil {
 			t.Fatal(err)
