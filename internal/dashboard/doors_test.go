@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -116,6 +118,19 @@ func TestEveryPageIsForWhoMay(t *testing.T) {
 		if r.Method == http.MethodPost {
 			as("owner", http.StatusForbidden, r.Method, "")
 			as("owner", http.StatusForbidden, r.Method, "csrf=anothers")
+		}
+	}
+}
+
+// TestEveryPageCanBeMade: templates are read when they are first shown, so that one that is wrong would be found by whoever looks at it.
+func TestEveryPageCanBeMade(t *testing.T) {
+	rooms, err := filepath.Glob("*/pages")
+	if err != nil || len(rooms) < 6 {
+		t.Fatalf("the rooms are %q, %v", rooms, err)
+	}
+	for _, room := range append(rooms, "pages") {
+		if n := frame.Pages(os.DirFS(filepath.Dir(room))).Make(); n == 0 {
+			t.Errorf("%s has no pages", room)
 		}
 	}
 }

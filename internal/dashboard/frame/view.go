@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/stagedoorhq/stagedoor/internal/page"
 )
@@ -15,8 +16,10 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// templates are pages by name.
-type templates struct{ named map[string]*template.Template }
+// templates are pages by name, each made when it is first shown: a server that shows none has none in memory.
+type templates struct {
+	named map[string]func() *template.Template
+}
 
 // Templates are a room's pages by name: see [Pages].
 type Templates = templates
@@ -27,15 +30,26 @@ func Pages(files fs.FS) *Templates {
 	if shared, _ := fs.Glob(files, "pages/_*.html"); len(shared) > 0 {
 		base = template.Must(base.ParseFS(files, "pages/_*.html"))
 	}
-	all := &templates{map[string]*template.Template{}}
+	all := &templates{map[string]func() *template.Template{}}
 	names, err := fs.Glob(files, "pages/[a-z]*.html")
 	if err != nil {
 		panic(err) // the pattern is good
 	}
 	for _, file := range names {
-		all.named[strings.TrimSuffix(path.Base(file), ".html")] = template.Must(template.Must(base.Clone()).ParseFS(files, file))
+		all.named[strings.TrimSuffix(path.Base(file), ".html")] = sync.OnceValue(func() *template.Template {
+			return template.Must(template.Must(base.Clone()).ParseFS(files, file))
+		})
 	}
 	return all
+}
+
+// Make makes all pages now. It panics over one that is wrong, which is a mistake of ours that a test finds.
+func (t *templates) Make() (n int) {
+	for _, made := range t.named {
+		made()
+		n++
+	}
+	return n
 }
 
 // View is what a template sees. Its methods (see words.go) show instants, amounts and fields.
@@ -66,12 +80,12 @@ func (v *Visit) Fragment(all *Templates, name, part string, d View) error {
 }
 
 func (v *Visit) render(all *Templates, name, part string, status int, d View) error {
-	t := all.named[name]
-	if t == nil {
+	made := all.named[name]
+	if made == nil {
 		return fmt.Errorf("there is no page %s", name)
 	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, part, d); err != nil {
+	if err := made().ExecuteTemplate(&b, part, d); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	page.Private(v.W.Header(), page.Policy{Scripts: true})
