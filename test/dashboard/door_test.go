@@ -173,6 +173,8 @@ func TestAPhoneTakesTypedCodesToo(t *testing.T) {
 		b.typed(forged).verdict("STOP", "no valid code")
 		b.typed(e.codes[1]).verdict("ADMIT", "Welcome")
 		b.until("one inside", `document.getElementById('inside').innerText === '1'`)
+		b.open("/login").open("/door#pair="+e.pair).sees("Harbor Jazz Night", "Ready to decide") // the link was used: the phone stays what it is
+		b.typed(e.codes[0]).verdict("ADMIT", "Welcome")
 	})
 }
 

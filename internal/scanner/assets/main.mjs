@@ -16,8 +16,13 @@ const used = new Map();
 
 // Pairing
 
+/** Makes this phone the device of a code. What it was before ends only then, with what it had to upload. */
 async function pair(code) {
   const { said } = await call('POST', '/api/v1/devices/enroll', { body: { code } });
+  if (device) await upload();
+  await store.clear();
+  used.clear();
+  choice = bundle = undefined;
   device = { id: said.id, name: said.name, credential: said.credential, events: said.events, gates: said.gates };
   await store.put('device', device);
 }
@@ -54,7 +59,9 @@ async function refresh(event) {
     credential: device.credential, headers: bundle?.event.eventId === event && tag ? { 'If-None-Match': tag } : {},
   });
   if (fresh.status === 304) return;
+  if ((await store.count()) === 0) used.clear(); // the server knows all that this phone knows
   await take(fresh.said, fresh.tag);
+  await store.put('used', [...used]);
 }
 
 async function take(b, t) {
@@ -117,8 +124,15 @@ async function decide(code) {
     }
   }
   if (Date.now() > Date.parse(bundle.expiresAt)) return { status: 'refused', message: 'What this phone knows is too old to decide without a network.' };
+  const before = [...used];
   const verdict = await judge(theJudge, { code, listId: choice.list || undefined, direction, gate: choice.gate });
-  await store.keep({ ...scan, event: choice.event, bundleId: bundle.bundleId, offlineResult: verdict.status });
+  try {
+    await store.keep({ ...scan, event: choice.event, bundleId: bundle.bundleId, offlineResult: verdict.status });
+  } catch (err) { // it counts for nothing then
+    used.clear();
+    for (const [key, value] of before) used.set(key, value);
+    throw err;
+  }
   await store.put('used', [...used]);
   if (verdict.status === 'checked_in') counted.extra++;
   if (verdict.status === 'checked_out') counted.extra--;
@@ -302,31 +316,34 @@ if ('serviceWorker' in navigator) {
   navigator.serviceWorker.addEventListener('message', (e) => { if (e.data === 'upload') upload(); });
 }
 
-const link = new URLSearchParams(location.hash.slice(1));
-if (location.hash) history.replaceState(null, '', location.pathname);
-net(navigator.onLine);
-device = await store.get('device');
-if (link.get('pair')) {
-  try {
-    if (device) await upload();
-    await store.clear();
-    device = undefined;
-    await pair(link.get('pair'));
-  } catch (err) {
-    say('pair-problem', err.message);
+/** Starts as what this phone is: a device that has chosen, one that has not, or none. */
+async function begin() {
+  const code = new URLSearchParams(location.hash.slice(1)).get('pair');
+  if (location.hash) history.replaceState(null, '', location.pathname);
+  net(navigator.onLine);
+  device = await store.get('device');
+  let problem;
+  if (code) await pair(code).catch((err) => { problem = err.message; });
+  choice = await store.get('choice');
+  const kept = await store.get('bundle');
+  for (const [key, value] of (await store.get('used')) ?? []) used.set(key, value);
+  if (!device) {
+    show('pair');
+    say('pair-problem', problem);
+    return;
   }
-}
-choice = await store.get('choice');
-const kept = await store.get('bundle');
-for (const [key, value] of (await store.get('used')) ?? []) used.set(key, value);
-if (!device) show('pair');
-else if (choice && kept) {
+  if (!choice || !kept) return setup(problem);
   try {
     await take(kept.bundle, kept.tag);
-    door();
-    upload();
-    await start();
   } catch (err) {
-    await setup(err.message);
+    return setup(err.message);
   }
-} else await setup();
+  door();
+  upload();
+  await start();
+}
+
+begin().catch(() => {
+  show('pair');
+  say('pair-problem', 'This browser keeps nothing for pages, as in a private window. Open the page in an ordinary one.');
+});
