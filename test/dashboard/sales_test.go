@@ -223,3 +223,47 @@ func TestAnImportIsPreviewed(t *testing.T) {
 		b.open("~/events").sees("Matinee", "Harbour Jazz", "Late Show")
 	})
 }
+
+// TestPlacesAreListedChangedAndClosed: a listing made in the browser, with another price and another number of places, paused, closed, and in the file of the event's inventory.
+func TestPlacesAreListedChangedAndClosed(t *testing.T) {
+	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+		h := newHall(t, st)
+		var e struct{ EventID string }
+		h.Call(t, 201, "POST", "/api/v1/events", map[string]any{
+			"name": "Harbor Jazz Night", "startLocal": "2031-08-14T20:30:00", "timezone": "Europe/Oslo", "venue": "Pier Hall", "city": "Oslo", "country": "NO", "currency": "USD",
+		}).Decode(t, &e)
+		b := h.signIn(t)
+		b.open("~/events/"+e.EventID+"/inventory").fill("#listing-section", "=101", "#listing-row", "A", "#listing-quantity", "none", "#listing-price", "75.00").follow("List them").sees("This has not been done")
+		b.fill("#listing-quantity", "20").follow("List them").sees("20 free")
+		b.fill("price", "80.00", "quantity", "18").follow("Change").sees("18 free")
+		listing := func() (l struct {
+			ListingID, Status, Price string
+			Quantity                 int
+		},
+		) {
+			var all struct {
+				Data []struct {
+					ListingID, Status, Price string
+					Quantity                 int
+				}
+			}
+			h.Call(t, 200, "GET", "/api/v1/inventory?status=all&eventId="+e.EventID, nil).Decode(t, &all)
+			if len(all.Data) != 1 {
+				t.Fatalf("the API has %d listings, want one", len(all.Data))
+			}
+			return all.Data[0]
+		}
+		if l := listing(); l.Price != "80.00" || l.Status != "active" {
+			t.Errorf("the listing is %+v", l)
+		}
+		b.follow("Pause").sees("paused")
+		file := eval[string](b, `fetch(document.querySelector('a[download]').href).then((r) => r.text())`)
+		if !strings.Contains(file, listing().ListingID+",,'=101,A,paused,0,0,0,18,80.00,USD,") {
+			t.Errorf("the file is\n%s", file)
+		}
+		b.follow("Close").follow("Close it")
+		if l := listing(); l.Status != "withdrawn" {
+			t.Errorf("the listing is %+v", l)
+		}
+	})
+}

@@ -28,6 +28,11 @@ func TestMembersAreInvitedAndHaveRoles(t *testing.T) {
 		b.pressIn(guest, "Change") // nothing chosen anew: it stays what it is
 		b.sees("The role is changed").sound("members")
 
+		file := eval[string](b, `fetch('/o/`+h.id+`/members?format=csv').then((r) => r.text())`)
+		if lines := strings.Split(strings.TrimSpace(file), "\n"); len(lines) != 3 || !strings.Contains(file, ","+guest+",,staff,") {
+			t.Errorf("the file of members is\n%s", file)
+		}
+
 		k := h.signInAs(t, guest)
 		k.seesNot("Members", "Webhooks").open("~/members").sees("Your role does not allow this")
 		b.open("~/members").pressIn(guest, "Remove").sees("Remove " + guest).press("Remove them").sees("They are not a member any more")

@@ -1,8 +1,11 @@
 package sales
 
 import (
+	"iter"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/dashboard/frame"
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -28,7 +31,44 @@ type inventoryData struct {
 // listingsShown is how many listings of an event are shown, the newest.
 const listingsShown = 100
 
-func (r *Room) inventory(v *frame.Visit) error { return r.showInventory(v, http.StatusOK, nil) }
+func (r *Room) inventory(v *frame.Visit) error {
+	if v.WantsCSV() {
+		e, err := one(v, v.Read())
+		if err != nil {
+			return err
+		}
+		header := []string{"listing", "ticket_type", "section", "row", "status", "free", "held", "sold", "listed", "price", "currency", "updated_at"}
+		return v.CSV("inventory", header, listingRows(v, e))
+	}
+	return r.showInventory(v, http.StatusOK, nil)
+}
+
+// listingRows goes through all listings of an event, those of ticket types too, some at a time.
+func listingRows(v *frame.Visit, e event.Event) iter.Seq2[[]string, error] {
+	const some = 100
+	return func(yield func([]string, error) bool) {
+		for after := int64(0); ; {
+			page, _, err := inventory.OfOrg(v.Read(), v.Org.No, inventory.OrgFilter{EventNo: e.No, Now: v.Now(), Sort: inventory.ByNumber, After: after, Limit: some})
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, l := range page {
+				l = l.AsOf(v.Now())
+				if !yield([]string{
+					string(l.ID), string(l.Type), l.Section, l.Row, string(l.Status), strconv.Itoa(l.Free()), strconv.Itoa(l.Held), strconv.Itoa(l.Sold), strconv.Itoa(l.Listed()),
+					l.Price.String(), string(l.Price.Currency), l.UpdatedAt.UTC().Format(time.RFC3339),
+				}, nil) {
+					return
+				}
+			}
+			if len(page) < some {
+				return
+			}
+			after = page[some-1].No
+		}
+	}
+}
 
 func (r *Room) showInventory(v *frame.Visit, status int, wrong page.Complaints) error {
 	q := v.Read()

@@ -2,6 +2,7 @@ package team
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/stagedoorhq/stagedoor/internal/dashboard/frame"
 	"github.com/stagedoorhq/stagedoor/internal/db"
@@ -30,6 +31,20 @@ func roles() []page.Option {
 }
 
 func (r *Room) members(v *frame.Visit) error {
+	if v.WantsCSV() {
+		all, err := org.Members(v.Read(), v.Org.No)
+		return v.CSV("members", []string{"user", "email", "name", "role", "since"}, func(yield func([]string, error) bool) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, m := range all {
+				if !yield([]string{string(m.User.ID), m.User.Email, m.User.Name, string(m.Role), m.CreatedAt.UTC().Format(time.RFC3339)}, nil) {
+					return
+				}
+			}
+		})
+	}
 	return r.showMembers(v, http.StatusOK, membersData{Role: string(org.Member)}, nil)
 }
 
