@@ -267,3 +267,19 @@ func TestPlacesAreListedChangedAndClosed(t *testing.T) {
 		}
 	})
 }
+
+// TestPoolsHaveAnyName: also one that would lead elsewhere in an address.
+func TestPoolsHaveAnyName(t *testing.T) {
+	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
+		h := newHall(t, st)
+		var e struct{ EventID string }
+		h.Call(t, 201, "POST", "/api/v1/events", map[string]any{
+			"name": "Harbor Jazz Night", "startLocal": "2031-08-14T20:30:00", "timezone": "Europe/Oslo", "venue": "Pier Hall", "city": "Oslo", "country": "NO", "currency": "USD",
+		}).Decode(t, &e)
+		h.Call(t, 201, "POST", "/api/v1/events/"+e.EventID+"/pools", map[string]any{"name": "Floor / east? 100 %", "capacity": 50})
+		b := h.signIn(t)
+		b.open("~/events/"+e.EventID+"/inventory").sees("Floor / east? 100 %").fill("capacity", "60").follow("Change").sees("is changed")
+		b.until("the new capacity", "document.querySelector('main table [name=capacity]').value === '60'")
+		b.follow("Delete").sees("Floor / east? 100 %")
+	})
+}

@@ -3,6 +3,7 @@ package frame
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"strings"
 	"time"
 
@@ -82,6 +83,9 @@ func (d View) Took(t time.Duration) string {
 
 // ZoneName is the name of the viewer's zone.
 func (d View) ZoneName() string { return d.Zone.String() }
+
+// Segment is a name that people chose as a part of a path.
+func (d View) Segment(name string) string { return url.PathEscape(name) }
 
 // Money is an amount with its currency.
 func (d View) Money(a money.Amount) string { return a.String() + " " + string(a.Currency) }
