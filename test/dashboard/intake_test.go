@@ -47,7 +47,7 @@ func TestTheInspectorShowsWhatComesAsItComes(t *testing.T) {
 		b.open("~/inspector").sees("Live")
 
 		post(t, url, `{"event":"order.accepted","data":{"n":1}}`)
-		b.sees("order.accepted")
+		b.sees("order.accepted").seesNot("Nothing has come yet")
 		b.press("Pause").sees("Paused")
 		post(t, url, `{"event":"order.cancelled","data":{"n":2}}`)
 		post(t, url, `{"event":"<img src=x onerror=console.error('ran')>","data":{"x":"</script><script>console.error('ran')</script>"}}`, "X-Evil", "<b onmouseover=console.error('ran')>")
