@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,15 @@ func post(t *testing.T, url, body string, header ...string) int {
 	return resp.StatusCode
 }
 
+// run runs a curl command that a page shows.
+func run(t *testing.T, command string) {
+	t.Helper()
+	harness.Tool(t, "curl", "the command that a page shows was not run")
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil { //nolint:gosec // G204: it is our page's
+		t.Fatalf("%s\n%v\n%s", command, err, out)
+	}
+}
+
 // TestTheInspectorShowsWhatComesAsItComes: without reloading, held back while it is paused, found by a search, with a verdict on its signature, and sent on byte for byte.
 func TestTheInspectorShowsWhatComesAsItComes(t *testing.T) {
 	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
@@ -46,6 +56,8 @@ func TestTheInspectorShowsWhatComesAsItComes(t *testing.T) {
 		url := eval[string](b, `document.querySelector('main h1 ~ *, main').ownerDocument.body.innerText.match(/http\S+\/api\/webhook\/DEV-\w+/)[0]`)
 		b.open("~/inspector").sees("Live")
 
+		run(t, eval[string](b, `document.querySelector('main pre').textContent`)) // what the page has one copy
+		b.sees("hello")
 		post(t, url, `{"event":"order.accepted","data":{"n":1}}`)
 		b.sees("order.accepted").seesNot("Nothing has come yet")
 		b.press("Pause").sees("Paused")
