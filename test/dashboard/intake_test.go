@@ -41,7 +41,7 @@ func post(t *testing.T, url, body string, header ...string) int {
 func run(t *testing.T, command string) {
 	t.Helper()
 	harness.Tool(t, "curl", "the command that a page shows was not run")
-	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil { //nolint:gosec // G204: it is our page's
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil {
 		t.Fatalf("%s\n%v\n%s", command, err, out)
 	}
 }
