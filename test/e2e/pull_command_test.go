@@ -159,7 +159,7 @@ func TestWhatAKilledPullCommandHadComesAgain(t *testing.T) {
 	harness.OnStages(t, func(t *testing.T, st *harness.Stage) {
 		b, dir := open(t, st).inbox(t), t.TempDir()
 		event := b.send(t, []byte("x"), "text/plain")
-		command := `echo run >> runs; : > $WHO; until [ -e go ]; do sleep 0.05; done`
+		command := `echo run >> runs; : > $WHO; n=0; until [ -e go ] || [ $n -gt 6000 ]; do sleep 0.05; n=$((n+1)); done`
 		first := b.pulling(t, dir, "--exec", "WHO=first; "+command, "--lease", "3s", "--json")
 		t.Cleanup(func() { touch(t, filepath.Join(dir, "go")) }) // ends what the killed one leaves behind
 		once(t, filepath.Join(dir, "first"))
@@ -258,7 +258,7 @@ func TestCtrlCEndsAPullCommand(t *testing.T) {
 		for range 3 {
 			b.send(t, []byte("x"), "text/plain")
 		}
-		command := `: > started; until [ -e go ]; do sleep 0.05; done`
+		command := `: > started; n=0; until [ -e go ] || [ $n -gt 6000 ]; do sleep 0.05; n=$((n+1)); done`
 		p := b.pulling(t, dir, "--exec", command, "--limit", "3", "--json")
 		once(t, filepath.Join(dir, "started"))
 		interrupt(t, p)
