@@ -18,7 +18,7 @@ import (
 func (c *Core) dashboard(server *web.Server, f faces, url string) {
 	dashboard.New(server.Mux(), dashboard.Config{
 		Frame: frame.Config{
-			DB: c.DB, Visitors: f.pages, Streams: f.streams, PublicURL: url, ClientAddr: web.Client, RequestID: web.RequestID, Log: c.Log,
+			DB: c.DB, Visitors: f.pages, Streams: f.streams, PublicURL: url, ClientAddr: web.Client, RequestID: web.RequestID, Spend: f.door.Spend, Log: c.Log,
 		},
 		Outbound:  outbound.Config{Endpoints: c.Endpoints, Engine: c.Engine, Charts: c.Charts},
 		Reference: reference.Config{Document: f.api.Document()},

@@ -43,8 +43,10 @@ type Config struct {
 	// ClientAddr is the network address of the client of a request, which a proxy may stand before.
 	ClientAddr func(context.Context) netip.Addr
 	RequestID  func(context.Context) string
-	Log        *slog.Logger     // slog.Default when nil
-	Now        func() time.Time // time.Now when nil
+	// Spend takes one from a budget of so many a minute, or fails with rate_limited; nil where nothing is bounded.
+	Spend func(name string, perMinute int) error
+	Log   *slog.Logger     // slog.Default when nil
+	Now   func() time.Time // time.Now when nil
 }
 
 // Frame shows pages. It is safe for use by many goroutines.

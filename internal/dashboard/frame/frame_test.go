@@ -39,6 +39,11 @@ var pages = frame.Pages(fstest.MapFS{"pages/list.html": {Data: []byte(
 // answer shows a page to somebody.
 func answer(t *testing.T, r *http.Request, do frame.Page) *httptest.ResponseRecorder {
 	t.Helper()
+	return answerWith(t, frame.Config{}, r, do)
+}
+
+func answerWith(t *testing.T, c frame.Config, r *http.Request, do frame.Page) *httptest.ResponseRecorder {
+	t.Helper()
 	d := dbtest.Open(t, dbtest.SQLite(t))
 	people := org.NewPeople(org.PeopleConfig{DB: d})
 	var who somebody
@@ -50,7 +55,8 @@ func answer(t *testing.T, r *http.Request, do frame.Page) *httptest.ResponseReco
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	f := frame.New(mux, frame.Config{DB: d, Visitors: who, PublicURL: "http://127.0.0.1"})
+	c.DB, c.Visitors, c.PublicURL = d, who, "http://127.0.0.1"
+	f := frame.New(mux, c)
 	f.Anywhere("/x", do)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
@@ -158,5 +164,26 @@ func TestPagesOfListsKeepTheirFilters(t *testing.T) {
 	}
 	if last.Next != "" || last.CSV != "" || last.First == "" {
 		t.Errorf("of the last page, Pager = %+v", last)
+	}
+}
+
+// TestWhatCostsMoreHasABudget: of the person, and when it is spent the page says so.
+func TestWhatCostsMoreHasABudget(t *testing.T) {
+	spent := map[string]int{}
+	w := answerWith(t, frame.Config{Spend: func(name string, perMinute int) error {
+		if spent[name]++; spent[name] > perMinute {
+			return problem.New(problem.TooMany, "rate_limited", "Slow down.")
+		}
+		return nil
+	}}, httptest.NewRequestWithContext(t.Context(), "GET", "/x", nil), func(v *frame.Visit) error {
+		for range 2 {
+			if err := v.Spend("replay", 2); err != nil {
+				t.Errorf("within the budget: %v", err)
+			}
+		}
+		return v.Spend("replay", 2)
+	})
+	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "2 times a minute at most") || len(spent) != 1 {
+		t.Errorf("beyond the budget = %d, of %v\n%s", w.Code, spent, w.Body)
 	}
 }

@@ -147,6 +147,18 @@ func (v *Visit) multipart() (url.Values, error) {
 	return form, page.CheckForm(form, v.repeated()...)
 }
 
+// Spend takes one from the person's budget for what costs more than a page: so many of a kind in a minute.
+func (v *Visit) Spend(kind string, perMinute int) error {
+	if v.Frame.Config.Spend == nil {
+		return nil
+	}
+	err := v.Frame.Config.Spend("dashboard "+kind+" "+string(v.User.ID), perMinute)
+	if problem.Is(err, "rate_limited") {
+		return problem.New(problem.TooMany, "rate_limited", "This is done for you %d times a minute at most. Wait a moment, and do it again.", perMinute)
+	}
+	return err
+}
+
 // Path is a path of the organisation's pages, such as "/orders".
 func (v *Visit) Path(path string) string { return "/o/" + string(v.Org.ID) + path }
 

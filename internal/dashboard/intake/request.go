@@ -80,6 +80,9 @@ func (r *Room) requestBody(v *frame.Visit) error {
 
 // replay sends a request's bytes and headers to an address that the viewer gives, through the guard around all that goes out.
 func (r *Room) replay(v *frame.Visit) error {
+	if err := v.Spend("replay", 30); err != nil {
+		return err
+	}
 	e, one, err := r.its(v)
 	if err != nil {
 		return err

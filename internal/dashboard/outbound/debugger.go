@@ -97,6 +97,9 @@ func (r *Room) ours(v *frame.Visit, which string) (*endpoint.Endpoint, *delivery
 }
 
 func (r *Room) debug(v *frame.Visit) error {
+	if err := v.Spend("debugger", 60); err != nil { // a large body takes a quarter of a second
+		return err
+	}
 	f := debugForm{Headers: v.Form.Get("headers"), Body: v.Form.Get("body"), Scheme: v.Value("scheme"), Ours: v.Value("ours"), At: v.Value("at")}
 	d := debugData{Form: f}
 	h, err := webhook.ParseHeaders(f.Headers)
