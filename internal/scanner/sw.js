@@ -21,6 +21,13 @@ self.addEventListener('fetch', (e) => {
   const shell = url.pathname === '/door' || url.pathname === '/door/';
   if (!shell && !kept.includes(url.pathname)) return;
   e.respondWith((async () => {
+    if (url.pathname === '/assets/account.css') { // it is not of this page's release
+      const fresh = await fetch(e.request).catch(() => undefined);
+      if (fresh?.ok) {
+        (await caches.open(cache)).put(url.pathname, fresh.clone());
+        return fresh;
+      }
+    }
     const mine = await (await caches.open(cache)).match(shell ? '/door' : url.pathname);
     return mine ?? fetch(e.request);
   })());

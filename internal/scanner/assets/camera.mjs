@@ -1,9 +1,10 @@
 // The camera, and finding codes in its picture: by the browser's BarcodeDetector where there is one, else by a decoder of our own in a worker.
 
 export class Camera {
-  constructor(video, found) {
+  constructor(video, found, failed) {
     this.video = video;
     this.found = found;
+    this.failed = failed; // told when codes cannot be looked for
     this.running = false;
   }
 
@@ -26,7 +27,7 @@ export class Camera {
   async loop() {
     while (this.running) {
       if (this.video.readyState >= 2) {
-        const code = await this.look(this.video).catch(() => undefined);
+        const code = await this.look(this.video).catch(() => { this.failed(); });
         if (code && this.running) this.found(code);
       }
       await new Promise((r) => setTimeout(r, 80));
@@ -38,13 +39,15 @@ export class Camera {
   async torch(on) { await this.track().applyConstraints({ advanced: [{ torch: on }] }); }
 }
 
+let worker;
+
 /** What looks for a code in a picture: a function of the video. */
 async function looker() {
   if ('BarcodeDetector' in globalThis && (await BarcodeDetector.getSupportedFormats().catch(() => [])).includes('qr_code')) {
     const detector = new BarcodeDetector({ formats: ['qr_code'] });
     return async (video) => (await detector.detect(video))[0]?.rawValue;
   }
-  const worker = new Worker(new URL('decoder.js', import.meta.url));
+  worker ??= new Worker(new URL('decoder.js', import.meta.url)); // one for as long as the page is open, also when there is a new release meanwhile
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
   return (video) => {

@@ -21,6 +21,9 @@ export function ticketHex(id) {
   return out.slice(0, 32);
 }
 
+/** The name under which what is known of a ticket on a list is kept. The event's default list is one, however it is named. */
+export const keyOf = (bundle, listId, ticket) => (listId || bundle.lists.find((l) => l.default)?.id || '') + ' ' + ticket;
+
 /** A judge of an event's codes. used are the tickets that have come in: a Map of list and ticket to { inside, at, gate }. */
 export async function judgeOf(bundle, used) {
   const keys = await importKeys(bundle.codes.keys);
@@ -30,7 +33,7 @@ export async function judgeOf(bundle, used) {
   const r = bundle.codes.rotation;
   const rotation = r?.seed && { seed: bytesOf(r.seed), period: r.stepSeconds, algorithm: r.algorithm };
   for (const u of bundle.used) {
-    const key = (u.listId ?? '') + ' ' + ticketHex(u.ticketId);
+    const key = keyOf(bundle, u.listId, ticketHex(u.ticketId));
     if (!used.has(key)) used.set(key, { inside: u.inside, at: u.at, gate: u.gate });
   }
   return { bundle, keys, revocations, tag, rotation, used };
@@ -55,7 +58,7 @@ export async function judge(j, { code, listId, direction, gate, now = Date.now()
   if (list.opensAt && now < Date.parse(list.opensAt)) return { status: 'not_yet', message: 'The list has not opened yet.' };
   if (list.closesAt && now >= Date.parse(list.closesAt)) return { status: 'too_late', message: 'The list has closed.' };
 
-  const key = (listId ?? '') + ' ' + token.ticket;
+  const key = keyOf(j.bundle, listId, token.ticket);
   const was = j.used.get(key);
   if (direction === 'exit') {
     j.used.set(key, { ...was, inside: false });

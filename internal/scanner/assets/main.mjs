@@ -2,7 +2,7 @@
 
 import * as store from './store.mjs';
 import { call, Failed } from './api.mjs';
-import { judgeOf, judge, ticketHex } from './judge.mjs';
+import { judgeOf, judge, keyOf, ticketHex } from './judge.mjs';
 import { Camera } from './camera.mjs';
 import { awaken, tell } from './sound.mjs';
 
@@ -12,19 +12,25 @@ const say = (id, text) => { $(id).textContent = text ?? ''; $(id).hidden = !text
 
 let device, choice, bundle, tag, theJudge, camera;
 let online = navigator.onLine, direction = 'entry', counted = { inside: undefined, extra: 0 };
-const used = new Map();
+const used = new Map(), noted = new Map(); // who is in, as far as is known here; and of that, what came while a bundle was under way
 
 // Pairing
 
 /** Makes this phone the device of a code. What it was before ends only then, with what it had to upload. */
 async function pair(code) {
+  if (device && await left()) throw new Error('This phone has scans that are not uploaded yet. Connect it to the network, wait until they are, and open the link again.');
   const { said } = await call('POST', '/api/v1/devices/enroll', { body: { code } });
-  if (device) await upload();
   await store.clear();
   used.clear();
   choice = bundle = undefined;
   device = { id: said.id, name: said.name, credential: said.credential, events: said.events, gates: said.gates };
   await store.put('device', device);
+}
+
+/** How many scans are not uploaded, after trying. */
+async function left() {
+  await upload();
+  return store.count();
 }
 
 async function unpair(why) {
@@ -44,6 +50,12 @@ async function setup(problem) {
   $('events').replaceChildren(...device.events.map((e) => new Option(e, e)));
   if (device.events.length === 1) $('event').value = device.events[0];
   if (choice) { $('event').value = choice.event; $('gate').value = choice.gate; }
+  if ($('event').value) await lists();
+}
+
+/** Gets the lists and gates of the event that was chosen. */
+async function lists() {
+  await refresh($('event').value.trim()).then(offer, (err) => say('setup-problem', err.message));
 }
 
 function offer() {
@@ -55,18 +67,20 @@ function offer() {
 
 /** Gets the event's bundle, if it is not the one that is here. */
 async function refresh(event) {
+  noted.clear();
   const fresh = await call('GET', '/api/v1/checkin/bundle?eventId=' + encodeURIComponent(event), {
     credential: device.credential, headers: bundle?.event.eventId === event && tag ? { 'If-None-Match': tag } : {},
   });
   if (fresh.status === 304) return;
-  if ((await store.count()) === 0) used.clear(); // the server knows all that this phone knows
+  if ((await store.count()) === 0) used.clear(); // the server knew all that this phone knew
   await take(fresh.said, fresh.tag);
+  for (const [key, value] of noted) used.set(key, value);
   await store.put('used', [...used]);
 }
 
 async function take(b, t) {
   if (bundle && bundle.event.eventId !== b.event.eventId) used.clear();
-  theJudge = await judgeOf(b, used);
+  theJudge = await judgeOf(b, used).catch(() => undefined); // a browser without Ed25519: it asks the server only
   bundle = b;
   tag = t;
   await store.put('bundle', { bundle, tag });
@@ -124,6 +138,7 @@ async function decide(code) {
     }
   }
   if (Date.now() > Date.parse(bundle.expiresAt)) return { status: 'refused', message: 'What this phone knows is too old to decide without a network.' };
+  if (!theJudge) return { status: 'refused', message: 'This browser cannot check codes without a network. Use a newer one.' };
   const before = [...used];
   const verdict = await judge(theJudge, { code, listId: choice.list || undefined, direction, gate: choice.gate });
   try {
@@ -145,9 +160,10 @@ async function decide(code) {
 function note(said) {
   const t = said.ticket?.id;
   if (!t) return;
-  const key = (choice.list ?? '') + ' ' + ticketHex(t);
+  const key = keyOf(bundle, choice.list, ticketHex(t));
   if (said.status === 'checked_in') used.set(key, { inside: true, at: said.checkin.at, gate: said.checkin.gate });
   if (said.status === 'checked_out') used.set(key, { ...used.get(key), inside: false });
+  if (used.has(key)) noted.set(key, used.get(key));
   store.put('used', [...used]);
   attendance();
 }
@@ -168,6 +184,7 @@ function announce({ status, message, more }) {
   $('verdict-word').textContent = wordsOf[status] ?? 'STOP';
   $('verdict-text').textContent = message;
   $('verdict-more').textContent = more ?? '';
+  $('said').textContent = [$('verdict-word').textContent, message, more].filter(Boolean).join('. ');
   $('verdict').hidden = false;
   tell(kind);
   clearTimeout(hide);
@@ -181,17 +198,24 @@ let uploading = false;
 async function upload() {
   if (uploading || !device) return;
   uploading = true;
+  let most = 500;
   try {
     for (;;) {
       const all = await store.waiting();
       const first = all[0];
       if (!first) break;
-      const some = all.filter((s) => s.bundleId === first.bundleId).slice(0, 500);
-      const { said } = await call('POST', '/api/v1/checkin/upload', {
-        credential: device.credential, patience: 30000,
-        body: { bundleId: first.bundleId, scans: some.map(({ event, bundleId, ...s }) => s) },
-      });
-      await store.forget(said.data.map((d) => d.seq));
+      const some = all.filter((s) => s.bundleId === first.bundleId).slice(0, most);
+      try {
+        const { said } = await call('POST', '/api/v1/checkin/upload', {
+          credential: device.credential, patience: 30000,
+          body: { bundleId: first.bundleId, scans: some.map(({ event, bundleId, ...s }) => s) },
+        });
+        await store.forget(said.data.map((d) => d.seq));
+      } catch (err) { // one that the server takes for no scan at all must not hold up the others
+        if (!(err instanceof Failed) || ![400, 413, 422].includes(err.status)) throw err;
+        if (some.length === 1) await store.forget([some[0].seq]);
+        most = Math.ceil(some.length / 2);
+      }
       net(true);
       counted.extra = 0;
     }
@@ -266,7 +290,11 @@ $('setup-form').addEventListener('submit', async (e) => {
     say('setup-problem', err.message);
   }
 });
-$('unpair').addEventListener('click', () => unpair());
+$('unpair').addEventListener('click', async () => {
+  const n = await left();
+  if (!n || confirm(n + ' scans are not uploaded yet and would be lost. Unpair this phone all the same?')) unpair();
+});
+$('event').addEventListener('change', () => lists());
 $('settings').addEventListener('click', () => { camera?.stop(); setup(); });
 $('typed').addEventListener('submit', (e) => {
   e.preventDefault();
@@ -274,6 +302,9 @@ $('typed').addEventListener('submit', (e) => {
   const code = $('typed-code').value.trim();
   $('typed-code').value = '';
   if (code) present(code);
+});
+document.addEventListener('keydown', (e) => { // a hand scanner types
+  if (!$('scan').hidden && e.key.length === 1 && !e.ctrlKey && !e.metaKey && document.activeElement?.tagName !== 'INPUT') $('typed-code').focus();
 });
 $('direction').addEventListener('click', () => {
   direction = direction === 'entry' ? 'exit' : 'entry';
@@ -287,7 +318,7 @@ $('verdict').addEventListener('click', () => { $('verdict').hidden = true; });
 
 async function start() {
   camera?.stop();
-  camera = new Camera($('video'), seen);
+  camera = new Camera($('video'), seen, () => { $('camera-state').textContent = 'The picture cannot be read: load the page again, or type codes.'; });
   try {
     await camera.start();
     $('camera-state').textContent = '';
